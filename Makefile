@@ -1,0 +1,41 @@
+# Everything is installed into .venv; nothing outside this folder is touched but caches.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+export UV_PYTHON_DOWNLOADS ?= never
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: demo test check bench
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo  ## render the default service, run it, print the traces that arrive
+	$(RUN) -m tests.harness.demo
+
+test: $(VENV)/.dev  ## everything: sources, renders, running services
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -m pytest
+
+check: $(VENV)/.dev  ## the quick gate: sources and renders, under a minute
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -m pytest -m "not slow"
+
+bench: $(VENV)/.dev  ## CPU, start and memory, side by side with what people would use instead
+	$(RUN) -m benchmarks
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) is Python {sys.version.split()[0]}, 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@echo "installing the tools into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/uv
+	@$(VENV)/bin/uv sync --quiet --inexact --no-default-groups --group demo
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/uv
+	@$(VENV)/bin/uv sync --quiet
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,173 @@
+"""Renders, installs, starts and stops a generated service, as its user would: by its own commands."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+from cookiecutter.main import cookiecutter
+
+TEMPLATE = Path(__file__).resolve().parents[2]
+
+
+def render(into: Path, **answers: str) -> Path:
+    """Render the template into a folder below `into`, with defaults for what is not answered; return the folder."""
+    with tempfile.TemporaryDirectory() as private:  # nothing is read from, or left in, the person's own folders
+        config = Path(private, "config.yaml")
+        config.write_text(json.dumps({"cookiecutters_dir": f"{private}/c", "replay_dir": f"{private}/r"}))
+        return Path(
+            cookiecutter(
+                str(TEMPLATE),
+                no_input=True,
+                extra_context=answers,
+                output_dir=str(into),
+                config_file=str(config),
+            )
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what would decide over the service: OTEL_*, proxies, its venv."""
+    ours = ("OTEL_", "VIRTUAL_ENV", "PYTHON", "UV_PROJECT", "HOST", "PORT", "WEB_CONCURRENCY")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours) and not k.lower().endswith("_proxy")}
+
+
+def uv(project: Path, *arguments: str, timeout: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run uv in the project; the result holds its exit status and all that it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "uv", *arguments],
+        cwd=project,
+        env=clean_environment() | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def install(project: Path, *options: str) -> Path:
+    """Run `uv sync` in the project and return the project; raise RuntimeError with uv's words if it fails."""
+    synced = uv(project, "sync", "--python", sys.executable, "--quiet", *options)
+    if synced.returncode:
+        raise RuntimeError(f"uv sync in {project} failed:\n{synced.stdout}")
+    return project
+
+
+def free_port() -> int:
+    """Return a TCP port on 127.0.0.1 that nothing listens on."""
+    with closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Service:
+    """A running service: `with Service(project, OTEL_...="...") as service: service.post(4999)`.
+
+    It is started by its console script, in its own process group, with a clean environment and the variables
+    given; leaving the block ends it, whatever state it is in. `output` is what it has printed so far.
+    """
+
+    def __init__(self, project: Path, *command: str, ready: str | None = "/readyz", **variables: str) -> None:
+        """Prepare, without starting, `command` (the console script if none is given) on a free port."""
+        self.port = free_port()
+        self._ready = ready
+        self._command = [str(project / ".venv" / "bin" / (command or (project.name,))[0]), *command[1:]]
+        self._project = project
+        self._variables = variables
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed by __exit__
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+
+    def __enter__(self) -> Self:
+        """Start the service and wait, 30 s at most, until it is ready."""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [part.replace("{port}", str(self.port)) for part in self._command],
+            cwd=self._project,
+            env=clean_environment() | {"PORT": str(self.port)} | self._variables,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        if self._ready:
+            while not self._answers(self._ready):
+                if self.process.poll() is not None or time.monotonic() - self.started > 30:
+                    self.kill()
+                    raise RuntimeError(f"the service did not become ready:\n{self.output}")
+                time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing running."""
+        self.kill()
+        self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the console script."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """Everything printed so far, standard error included."""
+        return os.pread(self._log.fileno(), 1 << 24, 0).decode(errors="replace")
+
+    def kill(self) -> None:
+        """End the whole process group at once."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait(timeout=10)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM, timeout: float = 60) -> float:
+        """Send the signal, wait for the end and return the seconds that it took."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(by)
+        self.process.wait(timeout)
+        return time.monotonic() - began
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Return a keep-alive connection to the service."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        connection: http.client.HTTPConnection | None = None,
+    ) -> tuple[int, Any]:
+        """Send one request, `body` as JSON; return the status and the answer's JSON."""
+        with closing(self.connect()) if connection is None else nullcontext(connection) as sent:
+            payload = None if body is None else json.dumps(body)
+            sent.request(method, path, payload, {"content-type": "application/json", **(headers or {})})
+            answer = sent.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+
+    def post(self, amount_cents: Any, **options: Any) -> int:
+        """POST /transactions and return the status."""
+        return self.request("POST", "/transactions", {"amount_cents": amount_cents}, **options)[0]
+
+    def _answers(self, path: str) -> bool:
+        try:
+            return self.request("GET", path)[0] == 200
+        except OSError:
+            return False

@@ -1,0 +1,68 @@
+"""OpenTelemetry for this service: configure() once in each process, shutdown() before the process ends.
+
+configure() is the whole set-up, in the only order that works; the modules beside it hold what each step builds.
+This package belongs to the template: change the environment, not the code.
+"""
+
+import atexit
+import logging
+
+from . import settings
+
+with settings.applied():  # OpenTelemetry reads OTEL_PROPAGATORS while it is imported, and raises on a bad one
+    from opentelemetry import metrics, trace
+    from opentelemetry._logs import get_logger_provider, set_logger_provider
+
+    from . import instrumentation, lifecycle, logs, providers, resource
+
+log = logging.getLogger(__name__)
+
+
+def configure() -> None:
+    """Set up traces, metrics and logs for this process from the OTEL_* variables.
+
+    Call it once in each process, after any fork; a second call does nothing. A provider that is already there
+    (a zero-code agent's, a test's) is left as it is. A bad setting is one ERROR and never stops the service.
+    """
+    if not lifecycle.first_call_in_this_process():
+        return
+    logs.write_to_stdout()
+    with settings.applied() as problems:
+        for problem in problems:
+            log.error(problem)
+        if settings.disabled():
+            log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
+            return
+
+        # 1. The resource says who we are. Providers take it once, and never change it.
+        me = resource.build()
+
+        # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
+        #    Metrics come first, because the processors and exporters count what they drop.
+        meter_provider = providers.meter_provider(me, unless=metrics.get_meter_provider())
+        tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
+        logger_provider = providers.logger_provider(me, unless=get_logger_provider())
+
+        # 5. The propagators carry a trace and its baggage from one service to the next. There is nothing to
+        #    decide: OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
+
+        # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
+        if meter_provider:
+            metrics.set_meter_provider(meter_provider)
+        if tracer_provider:
+            trace.set_tracer_provider(tracer_provider)
+        if logger_provider:
+            set_logger_provider(logger_provider)
+            logs.send()
+
+        # 7. Instrumentation comes last: it asks for its tracer once.
+        instrumentation.start()
+
+    # Metrics leave last: they count what became of the spans and log records.
+    lifecycle.drain_at_the_end([tracer_provider, logger_provider], [meter_provider])
+    atexit.register(shutdown)  # for a process that ends without calling it
+
+
+def shutdown() -> None:
+    """Send what is queued and stop, within lifecycle.DEADLINE_SECONDS; a second call does nothing."""
+    lifecycle.drain()

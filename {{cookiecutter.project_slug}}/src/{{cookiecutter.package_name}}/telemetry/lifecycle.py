@@ -1,0 +1,45 @@
+"""When telemetry starts and stops: once in a process, after any fork, and never for longer than a deadline."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+# Below the grace period of every manifest, whatever the collector does: the SDK alone waits up to 30 s a signal.
+DEADLINE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+_configured_in: int | None = None
+_stages: list[Iterable[Any]] = []
+
+
+def first_call_in_this_process() -> bool:
+    """Tell whether configure() may go on; log an ERROR in a process that was forked after it."""
+    global _configured_in
+    before, _configured_in = _configured_in, os.getpid()
+    if before not in (None, os.getpid()):
+        log.error("configure() ran in process %d before it forked: call it after the fork, in the child, only", before)
+    return before is None
+
+
+def drain_at_the_end(*stages: Iterable[Any]) -> None:
+    """Remember which providers (None is none) drain() shall shut down, stage after stage."""
+    _stages.extend(stages)
+
+
+def drain() -> None:
+    """Shut the providers down, those of a stage together and all within DEADLINE_SECONDS.
+
+    Their own shutdown() knows no deadline. So each runs in a daemon thread, which is left behind when time is up.
+    """
+    end = time.monotonic() + DEADLINE_SECONDS
+    while _stages:
+        threads = [threading.Thread(target=p.shutdown, daemon=True) for p in _stages.pop(0) if p]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)

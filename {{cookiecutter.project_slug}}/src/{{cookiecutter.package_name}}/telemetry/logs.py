@@ -1,0 +1,37 @@
+"""Log lines: on standard output with the ids of their trace, and to OTLP where OTEL_LOGS_EXPORTER says so."""
+
+import logging
+import sys
+
+from opentelemetry.instrumentation.logging import LoggingInstrumentor
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+
+# What an export itself logs would be exported, which logs again, for ever.
+_EXPORT_PATH = ("opentelemetry", "urllib3", "requests", "grpc")
+
+
+class TraceFormatter(logging.Formatter):
+    """Ends a line that was logged inside a span with the ids that lead from the line to its trace."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, the standard library's name
+        """Return the line without its traceback, with trace_id and span_id in hexadecimal."""
+        line, span = super().formatMessage(record), get_current_span().get_span_context()
+        ids = f" trace_id={format_trace_id(span.trace_id)} span_id={format_span_id(span.span_id)}"
+        return line + ids if span.is_valid else line
+
+
+def write_to_stdout() -> None:
+    """Send the root logger's lines, from INFO on, to standard output; a root that has handlers stays as it is."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every URL with its query string
+
+
+def send() -> None:
+    """Hand the root logger's records to the logger provider as well."""
+    LoggingInstrumentor().instrument()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LoggingHandler):
+            handler.addFilter(lambda record: not record.name.startswith(_EXPORT_PATH))

@@ -1,0 +1,24 @@
+"""Step 1, the resource: who this process is. It stands on every span, metric and log record."""
+
+from importlib.metadata import version
+from uuid import uuid4
+
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
+
+NAME = "{{ cookiecutter.project_slug }}"
+TEAM = "{{ cookiecutter.team }}"
+
+
+def build() -> Resource:
+    """Return the resource; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES beat what the code says."""
+    code = {
+        service_attributes.SERVICE_NAME: NAME,
+        service_attributes.SERVICE_NAMESPACE: TEAM,
+        service_attributes.SERVICE_VERSION: version(NAME),
+        # Of this process: workers that shared an id would mix up their metrics.
+        service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),
+        deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME: "development",
+    }
+    # create() lets code beat the environment, so the environment is laid over it once more.
+    return Resource.create(code).merge(OTELResourceDetector().detect())

@@ -1,0 +1,141 @@
+"""Judges the OTEL_* variables before the SDK reads them.
+
+The SDK raises on a bad value, at import or later, or goes on in silence with another. Here one table checks every
+value, and the SDK is lent an environment that it can take. Afterwards the environment is the deployer's again.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+
+from . import protocol
+
+# What holds where the environment says nothing, and in place of what is wrong.
+DEFAULTS = {
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "none",  # log lines already go to standard output, where most platforms collect them
+    "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+    "OTEL_TRACES_SAMPLER_ARG": "1",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": protocol.DEFAULT_ENDPOINT,
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "10",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",  # a tenth of the bytes for 7 µs a span
+    "OTEL_BSP_SCHEDULE_DELAY": "1000",
+    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",  # the SDK's 2,048 spans overflow while a collector restarts
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
+    "OTEL_BLRP_MAX_QUEUE_SIZE": "2048",
+    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "512",
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",  # drops and failed exports are counted
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http",  # contrib's instrumentations still begin with the old names
+}
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _like(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern, re.IGNORECASE).fullmatch
+
+
+def _number(low: float, high: float) -> Callable[[str], object]:
+    decimal = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?")
+    return lambda value: decimal.fullmatch(value) and low <= float(value) <= high
+
+
+def _propagators() -> set[str]:
+    return {"none", *entry_points(group="opentelemetry_propagator").names}
+
+
+_PAIR, _PAIRS = r"[^\s=,]+\s*=[^,]*", "a comma list of name=value"
+
+# Which variables, what they accept, and that in words.
+RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    # Once each: an exporter that stands twice would send everything twice.
+    (r"\w+_EXPORTER", _like(r"none|console|otlp|console\s*,\s*otlp|otlp\s*,\s*console"), "console, otlp, both or none"),
+    (r"EXPORTER_OTLP_\w*PROTOCOL", _like(protocol.PROTOCOL), f"{protocol.PROTOCOL}, all that is installed"),
+    (r"EXPORTER_OTLP_\w*ENDPOINT", _like(protocol.ENDPOINT_PATTERN), protocol.ENDPOINT),
+    (r"EXPORTER_OTLP_\w*TIMEOUT", _number(0.001, 600), "a number of seconds up to 600 (not milliseconds)"),
+    (r"EXPORTER_OTLP_\w*COMPRESSION", _like(protocol.COMPRESSION), protocol.COMPRESSION.replace("|", " or ")),
+    (r"EXPORTER_OTLP_\w*(CERTIFICATE|KEY)", lambda path: os.access(path, os.R_OK), "the path of a readable file"),
+    (r"EXPORTER_OTLP_\w*HEADERS|RESOURCE_ATTRIBUTES", _like(rf"({_PAIR}(,\s*|$))+"), _PAIRS),
+    (r"EXPORTER_OTLP_\w+_PREFERENCE", _like("cumulative|delta|lowmemory"), "cumulative, delta or lowmemory"),
+    (r"EXPORTER_OTLP_\w+_AGGREGATION", _like("(explicit|base2_exponential)_bucket_histogram"), "a known histogram"),
+    (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a known sampler"),
+    (r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
+    (r"PROPAGATORS", lambda value: {*_items(value)} <= _propagators(), "a list of installed propagators"),
+    (r"B(S|LR)P_\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
+    (r"METRIC_EXPORT_\w+", _number(1, 1e9), "a number of milliseconds above 0"),
+    (r"METRICS_EXEMPLAR_FILTER", _like("(?-i:always_(on|off)|trace_based)"), "always_on, always_off or trace_based"),
+    (r"\w*(COUNT|LENGTH)_LIMIT", _like(r"\d{1,9}"), "a whole number, 0 or more"),
+    (r"SDK_DISABLED|\w+_INSECURE|\w+_METRICS_ENABLED", _like("true|false"), "true or false"),
+    (r"CONFIG_FILE", lambda _: False, "left out: this service reads the other OTEL_* variables"),
+)
+
+
+def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the OTEL_* variables as the SDK shall see them, and a sentence for each bad setting.
+
+    An empty value means "not set", as the specification says.
+    """
+    given = {name: value.strip() for name, value in sorted(environ.items()) if name[:5] == "OTEL_" and value.strip()}
+    settled, problems = DEFAULTS | given, []
+
+    def replace(variable: str, expected: str, instead: str) -> None:
+        del settled[variable]
+        if instead:
+            settled[variable] = instead
+        got, using = repr(re.sub(r"//[^/@]*@", "//***@", given[variable])), f"using {instead or 'no value'}"
+        if variable.endswith("_HEADERS"):
+            got, using = "a value that is not shown", "using what is well-formed in it"
+        problems.append(f"{variable} must be {expected}, got {got}; {using}")
+
+    for variable, value in given.items():
+        for names, accepts, expected in RULES:
+            if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
+                good = ",".join(item for item in _items(value) if expected is _PAIRS and re.fullmatch(_PAIR, item))
+                replace(variable, expected, good or DEFAULTS.get(variable, ""))
+
+    for processor in ("OTEL_BSP", "OTEL_BLRP"):  # the SDK raises on a batch that is larger than its queue
+        batch, queue = f"{processor}_MAX_EXPORT_BATCH_SIZE", f"{processor}_MAX_QUEUE_SIZE"
+        if int(settled[batch]) > int(settled[queue]):
+            if batch in given:
+                replace(batch, f"at most {queue}", settled[queue])
+            settled[batch] = settled[queue]
+
+    compression = settled.pop("OTEL_EXPORTER_OTLP_COMPRESSION")
+    for signal in ("TRACES", "METRICS", "LOGS"):  # "none" is said by leaving out: the gRPC exporter raises on the word
+        own = f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION"
+        if settled.setdefault(own, compression).lower() == "none":
+            del settled[own]
+    return settled, problems
+
+
+@contextmanager
+def applied() -> Iterator[list[str]]:
+    """Lend OpenTelemetry the judged environment for as long as the block runs; yield what was wrong with it."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    settled, problems = judge(before)
+    _exchange(before, settled)
+    try:
+        yield problems
+    finally:
+        _exchange(settled, before)
+
+
+def _exchange(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    for name in old.keys() - new.keys():
+        os.environ.pop(name, None)
+    os.environ.update(new)
+
+
+def exporters(signal: str) -> list[str]:
+    """Return the names in OTEL_<signal>_EXPORTER: console and otlp, either, or neither for none."""
+    return [name for name in _items(os.environ[f"OTEL_{signal}_EXPORTER"].lower()) if name != "none"]
+
+
+def disabled() -> bool:
+    """Tell whether OTEL_SDK_DISABLED switches everything off."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"

@@ -1,0 +1,79 @@
+"""What a test needs to look at telemetry: `spans`, `metrics` and `logs`, each empty when the test begins.
+
+OpenTelemetry lets a process set its providers once, and a module's tracer stays with the first. So all tests share
+one provider a signal, and what is fresh for each test is what it holds. Under pytest-xdist each process has its own.
+"""
+
+import importlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from opentelemetry import metrics as metrics_api
+from opentelemetry import trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+PACKAGE = "{{ cookiecutter.package_name }}"
+
+# A developer's own OTEL_* variables must not decide over tests; they go before the service is imported.
+for name in [name for name in os.environ if name.startswith("OTEL_")]:
+    del os.environ[name]
+
+_spans = InMemorySpanExporter()
+_logs = InMemoryLogRecordExporter()
+_metrics = InMemoryMetricReader(
+    # Each reading tells what happened since the one before it, so a test sees its own numbers only.
+    preferred_temporality=dict.fromkeys((Counter, Histogram, ObservableCounter), AggregationTemporality.DELTA)
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _telemetry() -> None:
+    """Install the providers of all tests; configure() finds them, leaves them alone and instruments."""
+    tracer_provider = TracerProvider()
+    tracer_provider.add_span_processor(SimpleSpanProcessor(_spans))
+    trace.set_tracer_provider(tracer_provider)
+    metrics_api.set_meter_provider(MeterProvider([_metrics]))
+    logger_provider = LoggerProvider()
+    logger_provider.add_log_record_processor(SimpleLogRecordProcessor(_logs))
+    set_logger_provider(logger_provider)
+    importlib.import_module(f"{PACKAGE}.telemetry").configure()
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    """Hold the spans that end during the test, in `spans.get_finished_spans()`; children end before parents."""
+    _spans.clear()
+    return _spans
+
+
+@pytest.fixture
+def metrics() -> Callable[[], dict[str, Metric]]:
+    """Return a function that returns what was measured since it was last called, by name."""
+
+    def read() -> dict[str, Metric]:
+        data = _metrics.get_metrics_data()
+        scopes = [scope for resource in (data.resource_metrics if data else ()) for scope in resource.scope_metrics]
+        return {metric.name: metric for scope in scopes for metric in scope.metrics}
+
+    read()
+    return read
+
+
+@pytest.fixture
+def logs() -> Iterator[InMemoryLogRecordExporter]:
+    """Hold what is logged during the test, from INFO on, in `logs.get_finished_logs()`."""
+    handler = LoggingHandler(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    _logs.clear()
+    yield _logs
+    logging.getLogger().removeHandler(handler)
