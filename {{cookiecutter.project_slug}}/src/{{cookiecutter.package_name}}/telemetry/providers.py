@@ -33,14 +33,14 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
     provider.add_span_processor(QueryScrubber())
     if SPAN_ATTRIBUTES:
         provider.add_span_processor(BaggageSpanProcessor(SPAN_ATTRIBUTES.__contains__))
-    for exporter in _exporters("TRACES", ConsoleSpanExporter, otlp.OTLPSpanExporter):
+    for exporter in _exporters("TRACES", ConsoleSpanExporter, otlp.span_exporter):
         provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 
 
 def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
     """Return a provider of meters, or None where no exporter wants metrics: then measuring costs nothing."""
-    exporters = _exporters("METRICS", ConsoleMetricExporter, otlp.OTLPMetricExporter)
+    exporters = _exporters("METRICS", ConsoleMetricExporter, otlp.metric_exporter)
     if not exporters or _is_taken("metrics", unless):
         return None
     return MeterProvider([PeriodicExportingMetricReader(e) for e in exporters], resource, shutdown_on_exit=False)
@@ -48,7 +48,7 @@ def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
 
 def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None:
     """Return a provider of loggers, or None where no exporter wants log records."""
-    exporters = _exporters("LOGS", ConsoleLogRecordExporter, otlp.OTLPLogExporter)
+    exporters = _exporters("LOGS", ConsoleLogRecordExporter, otlp.log_exporter)
     if not exporters or _is_taken("logs", unless):
         return None
     provider = LoggerProvider(resource, shutdown_on_exit=False)

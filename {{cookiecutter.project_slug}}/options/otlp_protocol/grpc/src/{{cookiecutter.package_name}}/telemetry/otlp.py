@@ -1,10 +1,12 @@
 """OTLP over gRPC: the only module that imports exporters.
 
-They are called without arguments: an argument would silence the OTEL_EXPORTER_OTLP_* variable that covers it.
+They get no argument that an OTEL_EXPORTER_OTLP_* variable covers, because it would silence the variable.
 """
 
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-__all__ = ["OTLPLogExporter", "OTLPMetricExporter", "OTLPSpanExporter"]
+span_exporter = OTLPSpanExporter
+metric_exporter = OTLPMetricExporter
+log_exporter = OTLPLogExporter

@@ -1,0 +1,1 @@
+"""A rendered project, judged by the tools its developers use."""

@@ -1,0 +1,50 @@
+"""What a developer's own tools say about a fresh service."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..harness.service import clean_environment, uv
+from ..service.conftest import Projects
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(params=["grpc", "http"])
+def project(request: pytest.FixtureRequest, projects: Projects) -> Path:
+    """Return the default service with each otlp_protocol, installed."""
+    return projects(request.param)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ruff check", "ruff format --check", "mypy", "pytest", "pytest -n 2"],
+)
+def test_a_fresh_service_passes_its_own_checks(project: Path, command: str) -> None:
+    """Lint, format, strict types and tests pass as rendered, the tests also in parallel and in any order."""
+    done = uv(project, "run", "--no-sync", *command.split())
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sp-repo-review . --select PY,PP,MY,RF --ignore PY003,PY004,PY006,PY007",
+        "zizmor --offline --no-progress .",
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
+        "kubernetes-validate --strict -k 1.37 deploy/deployment.yaml deploy/service.yaml",
+        "hadolint Dockerfile",
+    ],
+)
+def test_a_fresh_service_passes_the_validators(project: Path, command: str) -> None:
+    """What a platform team would check a repository with finds nothing."""
+    name, *arguments = command.split()
+    done = subprocess.run(
+        [BIN / name, *arguments], cwd=project, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,1 @@
+"""Running services: counts from real processes and a real receiver."""
