@@ -1,11 +1,11 @@
 """OpenTelemetry for this service: configure() once in each process, shutdown() before the process ends.
 
-configure() is the whole set-up, in the only order that works; the modules beside it hold what each step builds.
-This package belongs to the template: change the environment, not the code.
+configure() is the whole set-up, in the only order that works. The package is the template's: change the environment.
 """
 
 import atexit
 import logging
+import os
 
 from . import settings
 
@@ -30,7 +30,7 @@ def configure() -> None:
     with settings.applied() as problems:
         for problem in problems:
             log.error(problem)
-        if settings.disabled():
+        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
             log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
             return
 
@@ -38,13 +38,12 @@ def configure() -> None:
         me = resource.build()
 
         # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
-        #    Metrics come first, because the processors and exporters count what they drop.
         meter_provider = providers.meter_provider(me, unless=metrics.get_meter_provider())
         tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
         logger_provider = providers.logger_provider(me, unless=get_logger_provider())
 
-        # 5. The propagators carry a trace and its baggage from one service to the next. There is nothing to
-        #    decide: OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
+        # 5. Propagators carry a trace and its baggage from service to service. Nothing is left to decide:
+        #    OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
 
         # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
         if meter_provider:
@@ -59,7 +58,7 @@ def configure() -> None:
         instrumentation.start()
 
     # Metrics leave last: they count what became of the spans and log records.
-    lifecycle.drain_at_the_end([tracer_provider, logger_provider], [meter_provider])
+    lifecycle.to_drain += [tracer_provider, logger_provider], [meter_provider]
     atexit.register(shutdown)  # for a process that ends without calling it
 
 

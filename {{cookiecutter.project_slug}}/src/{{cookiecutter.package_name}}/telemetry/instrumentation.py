@@ -7,16 +7,14 @@ from importlib.metadata import entry_points
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
 
 log = logging.getLogger(__name__)
-
-# FastAPI speaks OpenTelemetry itself, and contrib's middleware would silence it; logs.py sees to logging.
-_HANDLED_ELSEWHERE = {"fastapi", "logging"}
+_NOT_HERE = {"fastapi", "logging"}  # FastAPI's own telemetry is silenced by contrib's; logs.py sees to logging
 
 
 def start() -> None:
     """Switch on what is installed, except what OTEL_PYTHON_DISABLED_INSTRUMENTATIONS lists ("*" is all)."""
     off = {name.strip() for name in os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")}
     for entry_point in entry_points(group="opentelemetry_instrumentor"):
-        if entry_point.name in off | _HANDLED_ELSEWHERE or "*" in off:
+        if entry_point.name in off | _NOT_HERE or "*" in off:
             continue
         try:
             instrumentor = entry_point.load()()

@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
 from typing import Any
 
 # Below the grace period of every manifest, whatever the collector does: the SDK alone waits up to 30 s a signal.
@@ -12,7 +11,7 @@ DEADLINE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 _configured_in: int | None = None
-_stages: list[Iterable[Any]] = []
+to_drain: list[list[Any]] = []  # providers or None; those of one list are shut down together, list after list
 
 
 def first_call_in_this_process() -> bool:
@@ -24,19 +23,11 @@ def first_call_in_this_process() -> bool:
     return before is None
 
 
-def drain_at_the_end(*stages: Iterable[Any]) -> None:
-    """Remember which providers (None is none) drain() shall shut down, stage after stage."""
-    _stages.extend(stages)
-
-
 def drain() -> None:
-    """Shut the providers down, those of a stage together and all within DEADLINE_SECONDS.
-
-    Their own shutdown() knows no deadline. So each runs in a daemon thread, which is left behind when time is up.
-    """
+    """Shut the providers down, each in a thread that is left behind when DEADLINE_SECONDS are over."""
     end = time.monotonic() + DEADLINE_SECONDS
-    while _stages:
-        threads = [threading.Thread(target=p.shutdown, daemon=True) for p in _stages.pop(0) if p]
+    while to_drain:
+        threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
         for thread in threads:
             thread.start()
         for thread in threads:

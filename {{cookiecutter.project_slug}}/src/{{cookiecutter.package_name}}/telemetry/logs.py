@@ -7,8 +7,7 @@ from opentelemetry.instrumentation.logging import LoggingInstrumentor
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
-# What an export itself logs would be exported, which logs again, for ever.
-_EXPORT_PATH = ("opentelemetry", "urllib3", "requests", "grpc")
+_EXPORT_PATH = ("opentelemetry", "urllib3", "requests", "grpc")  # exported, its lines would make new ones for ever
 
 
 class TraceFormatter(logging.Formatter):

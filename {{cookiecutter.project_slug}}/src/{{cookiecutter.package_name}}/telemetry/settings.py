@@ -36,6 +36,10 @@ def _items(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
+def _is_propagator(name: str) -> bool:
+    return name == "none" or bool(entry_points(group="opentelemetry_propagator", name=name))
+
+
 def _like(pattern: str) -> Callable[[str], object]:
     return re.compile(pattern, re.IGNORECASE).fullmatch
 
@@ -43,10 +47,6 @@ def _like(pattern: str) -> Callable[[str], object]:
 def _number(low: float, high: float) -> Callable[[str], object]:
     decimal = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?")
     return lambda value: decimal.fullmatch(value) and low <= float(value) <= high
-
-
-def _propagators() -> set[str]:
-    return {"none", *entry_points(group="opentelemetry_propagator").names}
 
 
 _PAIR, _PAIRS = r"[^\s=,]+\s*=[^,]*", "a comma list of name=value"
@@ -65,7 +65,7 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (r"EXPORTER_OTLP_\w+_AGGREGATION", _like("(explicit|base2_exponential)_bucket_histogram"), "a known histogram"),
     (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a known sampler"),
     (r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
-    (r"PROPAGATORS", lambda value: {*_items(value)} <= _propagators(), "a list of installed propagators"),
+    (r"PROPAGATORS", lambda value: all(map(_is_propagator, _items(value))), "a list of installed propagators"),
     (r"B(S|LR)P_\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
     (r"METRIC_EXPORT_\w+", _number(1, 1e9), "a number of milliseconds above 0"),
     (r"METRICS_EXEMPLAR_FILTER", _like("(?-i:always_(on|off)|trace_based)"), "always_on, always_off or trace_based"),
@@ -118,24 +118,19 @@ def applied() -> Iterator[list[str]]:
     """Lend OpenTelemetry the judged environment for as long as the block runs; yield what was wrong with it."""
     before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     settled, problems = judge(before)
-    _exchange(before, settled)
     try:
+        _set(settled)
         yield problems
     finally:
-        _exchange(settled, before)
+        _set(before)
 
 
-def _exchange(old: Mapping[str, str], new: Mapping[str, str]) -> None:
-    for name in old.keys() - new.keys():
-        os.environ.pop(name, None)
-    os.environ.update(new)
+def _set(variables: Mapping[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("OTEL_") and name not in variables]:
+        del os.environ[name]
+    os.environ.update(variables)
 
 
 def exporters(signal: str) -> list[str]:
-    """Return the names in OTEL_<signal>_EXPORTER: console and otlp, either, or neither for none."""
+    """Return what OTEL_<signal>_EXPORTER names, of console and otlp."""
     return [name for name in _items(os.environ[f"OTEL_{signal}_EXPORTER"].lower()) if name != "none"]
-
-
-def disabled() -> bool:
-    """Tell whether OTEL_SDK_DISABLED switches everything off."""
-    return os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"

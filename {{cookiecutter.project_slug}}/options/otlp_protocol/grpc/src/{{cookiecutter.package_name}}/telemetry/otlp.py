@@ -1,7 +1,4 @@
-"""OTLP over gRPC: the only module that imports exporters.
-
-They get no argument that an OTEL_EXPORTER_OTLP_* variable covers, because it would silence the variable.
-"""
+"""OTLP over gRPC: the only module that imports exporters, and gives them no argument that a variable covers."""
 
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter

@@ -1,9 +1,7 @@
-"""OTLP over HTTP: the only module that imports exporters.
-
-They get no argument that an OTEL_EXPORTER_OTLP_* variable covers, because it would silence the variable.
-"""
+"""OTLP over HTTP: the only module that imports exporters, and gives them no argument that a variable covers."""
 
 import os
+from functools import partial
 from typing import Any
 
 import requests
@@ -13,29 +11,17 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 
 class Session(requests.Session):
-    """Lets OTEL_EXPORTER_OTLP_CERTIFICATE win over REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."""
+    """Lets OTEL_EXPORTER_OTLP_CERTIFICATE win over REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which silence it."""
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        """Send with the certificate that the exporter has set, if it has."""
-        if isinstance(self.verify, str):
-            settings["verify"] = self.verify
-        return super().send(request, **settings)
+        """Send with the certificate that the exporter has set, if it has set one."""
+        return super().send(request, **settings | ({"verify": self.verify} if isinstance(self.verify, str) else {}))
 
 
 def _session() -> Session | None:
     return Session() if {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys() else None
 
 
-def span_exporter() -> OTLPSpanExporter:
-    """Return the exporter of traces."""
-    return OTLPSpanExporter(session=_session())
-
-
-def metric_exporter() -> OTLPMetricExporter:
-    """Return the exporter of metrics."""
-    return OTLPMetricExporter(session=_session())
-
-
-def log_exporter() -> OTLPLogExporter:
-    """Return the exporter of log records."""
-    return OTLPLogExporter(session=_session())
+span_exporter = partial(OTLPSpanExporter, session=_session())
+metric_exporter = partial(OTLPMetricExporter, session=_session())
+log_exporter = partial(OTLPLogExporter, session=_session())
