@@ -2,20 +2,27 @@
 
 import re
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = ("url.full", "url.query", "http.url", "http.target")
+KEPT = "name context parent resource events links kind status start_time end_time instrumentation_scope".split()
 
 
-class QueryScrubber(SpanProcessor):
-    """Scrubs what a span starts with: instrumentations give the URL then, and never later."""
+class ScrubbingProcessor(BatchSpanProcessor):
+    """The batch processor, which sees a span when it has ended: whoever set the URL, and whenever, has done so."""
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Put REDACTED for every value of a query, and for user:password@."""
-        for name in URLS:
-            if isinstance(url := (span.attributes or {}).get(name), str):
-                address, mark, query = ("", "", url) if name == "url.query" else url.partition("?")
-                address, query = re.sub("//[^/@]*@", "//REDACTED@", address), re.sub("(?<==)[^&#]+", "REDACTED", query)
-                span.set_attribute(name, address + mark + query)
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue the span, with REDACTED for each value of a query and for user:password@."""
+        attributes = span.attributes or {}
+        urls = {name: scrub(str(attributes[name]), bare=name == "url.query") for name in URLS if name in attributes}
+        if any(attributes[name] != url for name, url in urls.items()):
+            span = ReadableSpan(attributes={**attributes, **urls}, **{name: getattr(span, name) for name in KEPT})
+        super().on_end(span)
+
+
+def scrub(url: str, bare: bool) -> str:
+    """Return the URL, or the bare query string, without what should not be told."""
+    address, mark, query = ("", "", url) if bare else url.partition("?")
+    return re.sub("//[^/@]*@", "//REDACTED@", address) + mark + re.sub("(?<==)[^&#]+", "REDACTED", query)

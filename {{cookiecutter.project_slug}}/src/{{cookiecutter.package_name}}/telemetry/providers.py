@@ -15,11 +15,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from ..baggage import SPAN_ATTRIBUTES
 from . import otlp, settings
-from .processors import QueryScrubber
+from .processors import ScrubbingProcessor
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,10 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
     if exporters is None:
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(QueryScrubber())
     if SPAN_ATTRIBUTES:
         provider.add_span_processor(BaggageSpanProcessor(SPAN_ATTRIBUTES.__contains__))
     for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        provider.add_span_processor(ScrubbingProcessor(exporter))
     return provider
 
 

@@ -45,8 +45,7 @@ def _like(pattern: str) -> Callable[[str], object]:
 
 
 def _number(low: float, high: float) -> Callable[[str], object]:
-    decimal = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?")
-    return lambda value: decimal.fullmatch(value) and low <= float(value) <= high
+    return lambda value: re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", value) and low <= float(value) <= high
 
 
 _PAIR, _PAIRS = r"[^\s=,]+\s*=[^,]*", "a comma list of name=value"
