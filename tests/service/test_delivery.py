@@ -26,7 +26,9 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["plaintext", "tls", "mutual tls"])
-def secured(request: pytest.FixtureRequest, protocol: str, authority: Authority) -> Iterator[tuple[Receiver, dict[str, str]]]:
+def secured(
+    request: pytest.FixtureRequest, protocol: str, authority: Authority
+) -> Iterator[tuple[Receiver, dict[str, str]]]:
     """Run a receiver; yield it and the variables with which a service reaches it."""
     certificate, key = authority.client()
     variables = {
@@ -93,7 +95,9 @@ def test_metrics_count_every_request(protocol: str, projects: Projects) -> None:
         latest = {(p.name, str(sorted(p.attributes.items()))): p for p in receiver.metrics}.values()
         durations = [p for p in latest if p.name == "http.server.request.duration"]
         assert sum(point.count for point in durations) == 60
-        exported = [p for p in latest if p.name == "otel.sdk.exporter.span.exported" and "error.type" not in p.attributes]
+        exported = [
+            p for p in latest if p.name == "otel.sdk.exporter.span.exported" and "error.type" not in p.attributes
+        ]
         assert sum(point.value for point in exported) == len(receiver.spans) == 120
 
 

@@ -7,7 +7,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = ("url.full", "url.query", "http.url", "http.target")
-KEPT = "name context parent resource events links kind status start_time end_time instrumentation_scope".split()
+WHO = ("name", "kind", "context", "parent", "resource", "instrumentation_scope")
+WHAT = ("events", "links", "status", "start_time", "end_time")
 
 
 class ScrubbingProcessor(BatchSpanProcessor):
@@ -18,7 +19,7 @@ class ScrubbingProcessor(BatchSpanProcessor):
         attributes = span.attributes or {}
         urls = {name: scrub(str(attributes[name]), bare=name == "url.query") for name in URLS if name in attributes}
         if any(attributes[name] != url for name, url in urls.items()):
-            span = ReadableSpan(attributes={**attributes, **urls}, **{name: getattr(span, name) for name in KEPT})
+            span = ReadableSpan(attributes={**attributes, **urls}, **{name: getattr(span, name) for name in WHO + WHAT})
         super().on_end(span)
 
 
