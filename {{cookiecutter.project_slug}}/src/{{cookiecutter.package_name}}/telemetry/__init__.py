@@ -19,10 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def configure() -> None:
-    """Set up traces, metrics and logs for this process from the OTEL_* variables.
+    """Set up traces, metrics and logs from the OTEL_* variables: in each process, after any fork, once.
 
-    Call it once in each process, after any fork; a second call does nothing. A provider that is already there
-    (a zero-code agent's, a test's) is left as it is. A bad setting is one ERROR and never stops the service.
+    A provider that is already there (a zero-code agent's, a test's) stays. A bad setting is one ERROR, and no more.
     """
     if not lifecycle.first_call_in_this_process():
         return

@@ -14,7 +14,6 @@ class TraceFormatter(logging.Formatter):
     """Ends a line that was logged inside a span with the ids that lead from the line to its trace."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, the standard library's name
-        """Return the line without its traceback, with trace_id and span_id in hexadecimal."""
         line, span = super().formatMessage(record), get_current_span().get_span_context()
         ids = f" trace_id={format_trace_id(span.trace_id)} span_id={format_span_id(span.span_id)}"
         return line + ids if span.is_valid else line

@@ -16,8 +16,7 @@ def build() -> Resource:
         service_attributes.SERVICE_NAME: NAME,
         service_attributes.SERVICE_NAMESPACE: TEAM,
         service_attributes.SERVICE_VERSION: version(NAME),
-        # Of this process: workers that shared an id would mix up their metrics.
-        service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),
+        service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),  # workers that shared one would mix up their metrics
         deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME: "development",
     }
     # create() lets code beat the environment, so the environment is laid over it once more.

@@ -75,10 +75,7 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
 
 
 def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return the OTEL_* variables as the SDK shall see them, and a sentence for each bad setting.
-
-    An empty value means "not set", as the specification says.
-    """
+    """Return the OTEL_* variables as the SDK shall see them, without empty ones, and what is wrong with them."""
     given = {name: value.strip() for name, value in sorted(environ.items()) if name[:5] == "OTEL_" and value.strip()}
     settled, problems = DEFAULTS | given, []
 
@@ -116,8 +113,8 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 def applied() -> Iterator[list[str]]:
     """Lend OpenTelemetry the judged environment for as long as the block runs; yield what was wrong with it."""
     before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
-    settled, problems = judge(before)
     try:
+        settled, problems = judge(before)
         _set(settled)
         yield problems
     finally:

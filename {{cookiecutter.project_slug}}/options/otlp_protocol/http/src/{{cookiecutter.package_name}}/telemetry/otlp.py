@@ -11,10 +11,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 
 class Session(requests.Session):
-    """Lets OTEL_EXPORTER_OTLP_CERTIFICATE win over REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which silence it."""
+    """Sends with the exporter's own certificate, which REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would silence."""
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        """Send with the certificate that the exporter has set, if it has set one."""
         return super().send(request, **settings | ({"verify": self.verify} if isinstance(self.verify, str) else {}))
 
 
