@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ..conftest import Projects
 from ..harness.service import clean_environment, uv
-from ..service.conftest import Projects
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from ..conftest import Projects
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver, Span
 from ..harness.service import Service
-from .conftest import Projects
 
 pytestmark = pytest.mark.slow
 
@@ -20,14 +21,14 @@ WORK = "process_transaction"
 
 
 @pytest.fixture(params=["grpc", "http"])
-def protocol(request: pytest.FixtureRequest) -> str:
+def protocol(request: pytest.FixtureRequest) -> Any:
     """Name each value of otlp_protocol in turn."""
-    return str(request.param)
+    return request.param
 
 
 @pytest.fixture(params=["plaintext", "tls", "mutual tls"])
 def secured(
-    request: pytest.FixtureRequest, protocol: str, authority: Authority
+    request: pytest.FixtureRequest, protocol: Any, authority: Authority
 ) -> Iterator[tuple[Receiver, dict[str, str]]]:
     """Run a receiver; yield it and the variables with which a service reaches it."""
     certificate, key = authority.client()
@@ -76,7 +77,7 @@ def assert_whole(spans: list[Span], requests: int) -> None:
 
 
 def test_every_request_arrives_once(
-    protocol: str, secured: tuple[Receiver, dict[str, str]], projects: Projects
+    protocol: Any, secured: tuple[Receiver, dict[str, str]], projects: Projects
 ) -> None:
     """200 POSTs among 50 health checks, then SIGTERM: 200 traces of two spans, and no trace of the checks."""
     receiver, variables = secured
@@ -86,7 +87,7 @@ def test_every_request_arrives_once(
     assert_whole(receiver.spans, 200)
 
 
-def test_metrics_count_every_request(protocol: str, projects: Projects) -> None:
+def test_metrics_count_every_request(protocol: Any, projects: Projects) -> None:
     """The request metric counts what was asked, and the SDK's own metrics count every span as exported."""
     with Receiver(protocol) as receiver:
         with Service(projects(protocol), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as service:
@@ -102,7 +103,7 @@ def test_metrics_count_every_request(protocol: str, projects: Projects) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.black_hole(), Fault.refuse()], ids=["black hole", "refusing"])
-def test_a_dead_collector_costs_nobody_anything(protocol: str, fault: Fault, projects: Projects) -> None:
+def test_a_dead_collector_costs_nobody_anything(protocol: Any, fault: Fault, projects: Projects) -> None:
     """Requests are answered no slower than with a healthy collector, and the process ends within 6 s of SIGTERM."""
     with Receiver(protocol) as healthy, Receiver(protocol) as dead:
         dead.fault = fault

@@ -35,7 +35,7 @@ def is_untraced(scope: Scope) -> bool:
 
 
 app = FastAPI(
-    title="{{ cookiecutter.__project_name }}",
+    title="{{ cookiecutter.project_slug }}",
     lifespan=lifespan,
     telemetry={
         "exclude": is_untraced,

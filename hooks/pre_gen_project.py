@@ -1,0 +1,102 @@
+"""Refuse bad answers before anything is written: one sentence for each, with the shape wanted and the value given."""
+
+import json
+import keyword
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+# The answers as they were given, before Cookiecutter evaluated them. It tells only hooks that it runs itself.
+GIVEN = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
+
+# Every name that something else has in the environment of a generated service, of whatever kind: distributions and
+# modules (hyphens written as underscores), commands, the service's own tests. A second owner breaks the first.
+TAKEN = """
+activate activate_this amqp annotated_doc annotated_types anyio ast_serialize billiard blinker celery certifi cffi
+charset_normalizer click click_didyoumean click_plugins click_repl colorama dateutil deactivate dmypy dotenv execnet
+fastapi flask google googleapis_common_protos greenlet grpc grpcio gunicorn gunicornc h11 hatch hatchling httpcore
+httpcore2 httptools httpx httpx2 idna iniconfig itsdangerous jinja2 kombu librt markupsafe mypy mypy_extensions mypyc
+normalizer opentelemetry packaging pathspec pip pip3 pluggy prompt_toolkit protobuf py pydantic pydantic_core pydoc
+pygmentize pygments pytest python python3 python_dateutil python_dotenv pyyaml redis requests ruff setuptools six
+starlette stubgen stubtest tests truststore typing_extensions typing_inspection tzdata tzlocal urllib3 uv uvicorn uvloop
+uvx vine watchfiles wcwidth websockets werkzeug wheel wrapt xdist yaml
+""".split()
+TAKEN_PREFIXES = ("opentelemetry_", "pytest_")
+# What some Pythons from 3.11 on have and others have not: the service shall run on all of them.
+STDLIB_OF_SOME = """
+aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression crypt distutils imghdr imp lib2to3 mailcap
+msilib nis nntplib ossaudiodev pipes profiling smtpd sndhdr spwd sunau telnetlib test uu xdrlib
+""".split()
+
+Rule = tuple[Callable[[str], object], str]
+
+# Control characters, line ends, halves of a character and non-characters: no file format takes them all as they are.
+TEXT = (
+    re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]{1,200}").fullmatch,
+    "one line of text, at most 200 characters",
+)
+LITERAL = (
+    lambda value: not re.search(r"\{[%#{]", value),
+    "text without a brace before a {, % or #, which Cookiecutter evaluates",
+)
+# A Kubernetes Service takes 63; 11 of them are left for what Kubernetes, or a manifest, appends.
+SLUG = (
+    re.compile(r"(?!.{53})[a-z][a-z0-9]*(-[a-z0-9]+)*").fullmatch,
+    "lower-case letters, digits and single hyphens, a letter first, at most 52 characters",
+)
+IDENTIFIER = (re.compile(r"[a-z][a-z0-9_]*").fullmatch, "a lower-case Python identifier")
+SHORT = (lambda value: len(value) <= 52, "at most 52 characters long")
+NO_KEYWORD = (lambda value: not keyword.iskeyword(value), "no keyword of Python")
+NOT_STDLIB = (
+    lambda value: value not in sys.stdlib_module_names and value not in STDLIB_OF_SOME,
+    "no module of Python's standard library",
+)
+FREE = (
+    lambda value: not value.replace("-", "_").startswith(TAKEN_PREFIXES) and value.replace("-", "_") not in TAKEN,
+    "a name that nothing else in the service's environment has",
+)
+LABEL = (
+    re.compile(r"(?!.{64})[a-z0-9]+(-+[a-z0-9]+)*").fullmatch,
+    "lower-case letters, digits and hyphens between them, at most 63 characters",
+)
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "project_name": (TEXT, LITERAL),
+    "project_slug": (SLUG, FREE),
+    "package_name": (IDENTIFIER, SHORT, NO_KEYWORD, NOT_STDLIB, FREE),
+    "description": (TEXT, LITERAL),
+    "team": (LABEL,),
+}
+
+
+def problems(answers: Mapping[str, str], given: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each bad answer: the first rule that it breaks."""
+    for name, rules in RULES.items():
+        value, source = str(answers[name]), str(given.get(name, ""))
+        if not LITERAL[0](source) and "slugify(" not in source:  # no derived default: somebody's text was evaluated
+            rules, value = (LITERAL,), source
+        shape = next((shape for accepts, shape in rules if not accepts(value)), None)
+        if shape:
+            yield f"{name} must be {shape}, got {value!r}."
+
+
+def remove_empty(folder: Path, top: Path) -> None:
+    """Remove the folder, and those above it, that are empty, up to `top`."""
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def main() -> int:
+    """Print what is wrong on standard error; return 1 if anything is, so that Cookiecutter stops."""
+    found = list(problems(ANSWERS, GIVEN))
+    for sentence in found:
+        print(sentence, file=sys.stderr)
+    if "/" in ANSWERS["project_slug"]:  # Cookiecutter takes back one folder of those that it made for the slashes
+        remove_empty(Path.cwd(), Path(ANSWERS.get("_output_dir", ".")).resolve())
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
