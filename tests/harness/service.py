@@ -138,9 +138,13 @@ class Service:
         """Send the signal, wait for the end and return the seconds that it took."""
         assert self.process is not None
         began = time.monotonic()
-        self.process.send_signal(by)
+        self.signal(by)
         self.process.wait(timeout)
         return time.monotonic() - began
+
+    def signal(self, by: signal.Signals) -> None:
+        """Send the signal to the process that was started, and to no child of it."""
+        os.kill(self.pid, by)
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a keep-alive connection to the service."""
@@ -154,13 +158,14 @@ class Service:
         headers: Mapping[str, str] | None = None,
         connection: http.client.HTTPConnection | None = None,
     ) -> tuple[int, Any]:
-        """Send one request, `body` as JSON; return the status and the answer's JSON."""
+        """Send one request, `body` as JSON; return the status and the answer, decoded if it is JSON."""
         with closing(self.connect()) if connection is None else nullcontext(connection) as sent:
             payload = None if body is None else json.dumps(body)
             sent.request(method, path, payload, {"content-type": "application/json", **(headers or {})})
             answer = sent.getresponse()
             text = answer.read()
-            return answer.status, json.loads(text) if text else None
+            is_json = answer.headers.get_content_type() == "application/json"
+            return answer.status, json.loads(text) if is_json else text.decode()
 
     def post(self, amount_cents: Any, **options: Any) -> int:
         """POST /transactions and return the status."""

@@ -9,11 +9,12 @@ import os
 
 from . import settings
 
-with settings.applied():  # OpenTelemetry reads OTEL_PROPAGATORS while it is imported, and raises on a bad one
-    from opentelemetry import metrics, trace
-    from opentelemetry._logs import get_logger_provider, set_logger_provider
+problems = settings.settle()  # before the imports below: OpenTelemetry raises on some bad values while it is imported
 
-    from . import instrumentation, lifecycle, logs, providers, resource
+from opentelemetry import metrics, trace
+from opentelemetry._logs import get_logger_provider, set_logger_provider
+
+from . import instrumentation, lifecycle, logs, providers, resource
 
 log = logging.getLogger(__name__)
 
@@ -25,40 +26,44 @@ def configure() -> None:
     """
     if not lifecycle.first_call_in_this_process():
         return
-    logs.write_to_stdout()
-    with settings.applied() as problems:
-        for problem in problems:
-            log.error(problem)
-        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-            log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
-            return
+    report()
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
+        return
 
-        # 1. The resource says who we are. Providers take it once, and never change it.
-        me = resource.build()
+    # 1. The resource says who we are. Providers take it once, and never change it.
+    me = resource.build()
 
-        # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
-        meter_provider = providers.meter_provider(me, unless=metrics.get_meter_provider())
-        tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
-        logger_provider = providers.logger_provider(me, unless=get_logger_provider())
+    # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
+    #    That of metrics comes first, and is global at once: what is built after it counts from its beginning.
+    if meter_provider := providers.meter_provider(me, unless=metrics.get_meter_provider()):
+        metrics.set_meter_provider(meter_provider)
+    tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
+    logger_provider = providers.logger_provider(me, unless=get_logger_provider())
 
-        # 5. Propagators carry a trace and its baggage from service to service. Nothing is left to decide:
-        #    OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
+    # 5. Propagators carry a trace and its baggage from service to service. Nothing is left to decide:
+    #    OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
 
-        # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
-        if meter_provider:
-            metrics.set_meter_provider(meter_provider)
-        if tracer_provider:
-            trace.set_tracer_provider(tracer_provider)
-        if logger_provider:
-            set_logger_provider(logger_provider)
-            logs.send()
+    # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
+    if tracer_provider:
+        trace.set_tracer_provider(tracer_provider)
+    if logger_provider:
+        set_logger_provider(logger_provider)
+        logs.send()
 
-        # 7. Instrumentation comes last: it asks for its tracer once.
-        instrumentation.start()
+    # 7. Instrumentation comes last: it asks for its tracer once.
+    instrumentation.start()
 
     # Metrics leave last: they count what became of the spans and log records.
     lifecycle.to_drain += [tracer_provider, logger_provider], [meter_provider]
     atexit.register(shutdown)  # for a process that ends without calling it
+
+
+def report() -> None:
+    """Log one ERROR for each bad setting, once: in configure(), or before it in a process that starts others."""
+    logs.write_to_stdout()
+    while problems:
+        log.error(problems.pop(0))
 
 
 def shutdown() -> None:

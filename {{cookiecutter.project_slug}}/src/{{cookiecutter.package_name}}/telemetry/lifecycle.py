@@ -1,4 +1,4 @@
-"""When telemetry starts and stops: once in a process, after any fork, and never for longer than a deadline."""
+"""When telemetry starts and stops: once in a process, after any fork, and for no longer than a deadline."""
 
 import logging
 import os

@@ -1,10 +1,11 @@
 """Steps 2 to 4: for each signal a provider, its batch processors and their exporters.
 
-Everything here builds and returns, and installs nothing. Where `unless` is a provider that somebody installed,
-nothing is built. No argument is given that a standard variable covers: it would silence the variable.
+Nothing is installed here, and nothing built where `unless` is a provider that somebody else has installed. No
+argument is given that a standard variable covers: it would silence the variable.
 """
 
 import logging
+import os
 import re
 from typing import Any
 
@@ -18,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from ..baggage import SPAN_ATTRIBUTES
-from . import otlp, settings
+from . import otlp
 from .processors import ScrubbingProcessor
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def _exporters(signal: str, installed: object, **exporters: Any) -> list[Any] | 
         log.warning("%s: a %s is already installed; nothing is added to it", signal, type(installed).__qualname__)
         return None
     built = []
-    for name in settings.exporters(signal):
+    for name in re.findall("console|otlp", os.environ[f"OTEL_{signal}_EXPORTER"].lower()):
         try:
             built.append(exporters[name]())
         except Exception:  # an exporter may raise on anything, say a CA file that is none: serve on without it

@@ -1,13 +1,12 @@
 """Judges the OTEL_* variables before the SDK reads them.
 
 The SDK raises on a bad value, at import or later, or goes on in silence with another. Here one table checks every
-value, and the SDK is lent an environment that it can take. Afterwards the environment is the deployer's again.
+value; what is missing or wrong is replaced in os.environ, so that all that reads it, child processes too, can take it.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
 from . import protocol
@@ -21,12 +20,9 @@ DEFAULTS = {
     "OTEL_TRACES_SAMPLER_ARG": "1",
     "OTEL_EXPORTER_OTLP_ENDPOINT": protocol.DEFAULT_ENDPOINT,
     "OTEL_EXPORTER_OTLP_TIMEOUT": "10",
-    "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",  # a tenth of the bytes for 7 µs a span
     "OTEL_BSP_SCHEDULE_DELAY": "1000",
     "OTEL_BSP_MAX_QUEUE_SIZE": "16384",  # the SDK's 2,048 spans overflow while a collector restarts
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
-    "OTEL_BLRP_MAX_QUEUE_SIZE": "2048",
-    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "512",
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",  # drops and failed exports are counted
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http",  # contrib's instrumentations still begin with the old names
 }
@@ -36,8 +32,8 @@ def _items(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def _is_propagator(name: str) -> bool:
-    return name == "none" or bool(entry_points(group="opentelemetry_propagator", name=name))
+def _installed(group: str, word: str) -> Callable[[str], object]:
+    return lambda value: all(name == word or entry_points(group=group, name=name) for name in _items(value))
 
 
 def _like(pattern: str) -> Callable[[str], object]:
@@ -48,7 +44,9 @@ def _number(low: float, high: float) -> Callable[[str], object]:
     return lambda value: re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", value) and low <= float(value) <= high
 
 
-_PAIR, _PAIRS = r"[^\s=,]+\s*=[^,]*", "a comma list of name=value"
+_PAIRS, _CODE = "a comma list of name=value", "left out: this service is set up in code, by the other variables"
+# Any other header the SDK drops, and logs whole, secret included.
+_HEADERS = r"(?a:([\w!#$%&'*+.^`|~-]+\s*=[ !#-+\--:<-\[\]-~]*(,\s*|$))+)"
 
 # Which variables, what they accept, and that in words.
 RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
@@ -59,18 +57,22 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (r"EXPORTER_OTLP_\w*TIMEOUT", _number(0.001, 600), "a number of seconds up to 600 (not milliseconds)"),
     (r"EXPORTER_OTLP_\w*COMPRESSION", _like(protocol.COMPRESSION), protocol.COMPRESSION.replace("|", " or ")),
     (r"EXPORTER_OTLP_\w*(CERTIFICATE|KEY)", lambda path: os.access(path, os.R_OK), "the path of a readable file"),
-    (r"EXPORTER_OTLP_\w*HEADERS|RESOURCE_ATTRIBUTES", _like(rf"({_PAIR}(,\s*|$))+"), _PAIRS),
+    (r"EXPORTER_OTLP_\w*HEADERS", _like(_HEADERS), _PAIRS),
+    (r"RESOURCE_ATTRIBUTES", _like(r"([^\s=,]+\s*=[^,]*(,\s*|$))+"), _PAIRS),
     (r"EXPORTER_OTLP_\w+_PREFERENCE", _like("cumulative|delta|lowmemory"), "cumulative, delta or lowmemory"),
     (r"EXPORTER_OTLP_\w+_AGGREGATION", _like("(explicit|base2_exponential)_bucket_histogram"), "a known histogram"),
     (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a known sampler"),
     (r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
-    (r"PROPAGATORS", lambda value: all(map(_is_propagator, _items(value))), "a list of installed propagators"),
+    (r"PROPAGATORS", _installed("opentelemetry_propagator", "none"), "a list of installed propagators"),
+    (r"\w+_DETECTORS", _installed("opentelemetry_resource_detector", "*"), "a list of installed resource detectors"),
+    (r"SEMCONV_STABILITY_OPT_IN", _like(r"(.*,)?\s*http(/dup)?\s*(,.*)?"), "a list with http or http/dup in it"),
     (r"B(S|LR)P_\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
     (r"METRIC_EXPORT_\w+", _number(1, 1e9), "a number of milliseconds above 0"),
     (r"METRICS_EXEMPLAR_FILTER", _like("(?-i:always_(on|off)|trace_based)"), "always_on, always_off or trace_based"),
     (r"\w*(COUNT|LENGTH)_LIMIT", _like(r"\d{1,9}"), "a whole number, 0 or more"),
     (r"SDK_DISABLED|\w+_INSECURE|\w+_METRICS_ENABLED", _like("true|false"), "true or false"),
-    (r"CONFIG_FILE", lambda _: False, "left out: this service reads the other OTEL_* variables"),
+    (r"PYTHON_CONTEXT", _installed("opentelemetry_context", "contextvars_context"), "an installed context"),
+    (r"CONFIG_FILE|PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)", _like("(?!)"), _CODE),
 )
 
 
@@ -91,17 +93,17 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     for variable, value in given.items():
         for names, accepts, expected in RULES:
             if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
-                good = ",".join(item for item in _items(value) if expected is _PAIRS and re.fullmatch(_PAIR, item))
+                good = ",".join(item for item in _items(value) if expected is _PAIRS and accepts(item))
                 replace(variable, expected, good or DEFAULTS.get(variable, ""))
 
     for processor in ("OTEL_BSP", "OTEL_BLRP"):  # the SDK raises on a batch that is larger than its queue
         batch, queue = f"{processor}_MAX_EXPORT_BATCH_SIZE", f"{processor}_MAX_QUEUE_SIZE"
-        if int(settled[batch]) > int(settled[queue]):
+        if int(settled.get(batch, 512)) > int(settled.get(queue, 2048)):
             if batch in given:
-                replace(batch, f"at most {queue}", settled[queue])
-            settled[batch] = settled[queue]
+                replace(batch, f"at most {queue}", settled.get(queue, "2048"))
+            settled[batch] = settled.get(queue, "2048")
 
-    compression = settled.pop("OTEL_EXPORTER_OTLP_COMPRESSION")
+    compression = settled.pop("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
     for signal in ("TRACES", "METRICS", "LOGS"):  # "none" is said by leaving out: the gRPC exporter raises on the word
         own = f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION"
         if settled.setdefault(own, compression).lower() == "none":
@@ -109,24 +111,10 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     return settled, problems
 
 
-@contextmanager
-def applied() -> Iterator[list[str]]:
-    """Lend OpenTelemetry the judged environment for as long as the block runs; yield what was wrong with it."""
-    before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
-    try:
-        settled, problems = judge(before)
-        _set(settled)
-        yield problems
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("OTEL_") and name not in variables]:
+def settle() -> list[str]:
+    """Make the environment one that the SDK can take; return what was wrong with it."""
+    settled, problems = judge(os.environ)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
         del os.environ[name]
-    os.environ.update(variables)
-
-
-def exporters(signal: str) -> list[str]:
-    """Return what OTEL_<signal>_EXPORTER names, of console and otlp."""
-    return [name for name in _items(os.environ[f"OTEL_{signal}_EXPORTER"].lower()) if name != "none"]
+    os.environ.update(settled)
+    return problems

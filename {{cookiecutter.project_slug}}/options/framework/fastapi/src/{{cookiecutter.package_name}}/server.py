@@ -1,14 +1,21 @@
 """How the service is served: by Uvicorn, on HOST and PORT."""
 
+import logging
 import os
 
 import uvicorn
 
-from .telemetry import logs
+from . import telemetry
 
 # How long open requests may take after SIGTERM. Draining telemetry comes after it, and both together must fit
 # into the grace period of the deployment.
 GRACE_SECONDS = 15
+
+
+def plain(record: logging.LogRecord) -> bool:
+    """Take out of a line what Uvicorn adds to it for terminals, and what would be sent as an attribute."""
+    record.__dict__.pop("color_message", None)
+    return True
 
 
 def run() -> None:
@@ -16,7 +23,8 @@ def run() -> None:
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
     if not (port.isdecimal() and int(port) < 65536):
         raise SystemExit(f"PORT must be a number from 0 to 65535, got {port!r}; the service does not start")
-    logs.write_to_stdout()
+    logging.getLogger("uvicorn.error").addFilter(plain)
+    telemetry.report()  # Uvicorn may start other processes, and they find the environment already put right
     uvicorn.run(
         f"{__package__}.app:app",
         host=host,
