@@ -11,8 +11,7 @@ from . import settings
 
 problems = settings.settle()  # before the imports below: OpenTelemetry raises on some bad values while it is imported
 
-from opentelemetry import metrics, trace
-from opentelemetry._logs import get_logger_provider, set_logger_provider
+from opentelemetry import _logs, metrics, trace
 
 from . import instrumentation, lifecycle, logs, providers, resource
 
@@ -39,7 +38,7 @@ def configure() -> None:
     if meter_provider := providers.meter_provider(me, unless=metrics.get_meter_provider()):
         metrics.set_meter_provider(meter_provider)
     tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
-    logger_provider = providers.logger_provider(me, unless=get_logger_provider())
+    logger_provider = providers.logger_provider(me, unless=_logs.get_logger_provider())
 
     # 5. Propagators carry a trace and its baggage from service to service. Nothing is left to decide:
     #    OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
@@ -48,7 +47,7 @@ def configure() -> None:
     if tracer_provider:
         trace.set_tracer_provider(tracer_provider)
     if logger_provider:
-        set_logger_provider(logger_provider)
+        _logs.set_logger_provider(logger_provider)
         logs.send()
 
     # 7. Instrumentation comes last: it asks for its tracer once.

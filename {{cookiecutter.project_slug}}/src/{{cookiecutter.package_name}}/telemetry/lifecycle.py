@@ -6,8 +6,7 @@ import threading
 import time
 from typing import Any
 
-# Below the grace period of every manifest, whatever the collector does: the SDK alone waits up to 30 s a signal.
-DEADLINE_SECONDS = 5.0
+DEADLINE_SECONDS = 5.0  # below the grace period of every manifest; the SDK alone waits up to 30 s a signal
 
 log = logging.getLogger(__name__)
 _configured_in: int | None = None

@@ -3,11 +3,7 @@
 import logging
 import sys
 
-from opentelemetry.instrumentation.logging import LoggingInstrumentor
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
-
-_EXPORT_PATH = ("opentelemetry", "urllib3", "requests", "grpc")  # exported, its lines would make new ones for ever
 
 
 class TraceFormatter(logging.Formatter):
@@ -29,7 +25,11 @@ def write_to_stdout() -> None:
 
 def send() -> None:
     """Hand the root logger's records to the logger provider as well."""
+    from opentelemetry.instrumentation.logging import LoggingInstrumentor  # here: most services never come this way
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
     LoggingInstrumentor().instrument()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LoggingHandler):
-            handler.addFilter(lambda record: not record.name.startswith(_EXPORT_PATH))
+            # What an export logs would be exported, which would log again, for ever.
+            handler.addFilter(lambda log: not log.name.startswith(("opentelemetry", "urllib3", "requests", "grpc")))

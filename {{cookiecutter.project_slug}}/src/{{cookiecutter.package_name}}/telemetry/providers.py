@@ -1,8 +1,4 @@
-"""Steps 2 to 4: for each signal a provider, its batch processors and their exporters.
-
-Nothing is installed here, and nothing built where `unless` is a provider that somebody else has installed. No
-argument is given that a standard variable covers: it would silence the variable.
-"""
+"""Steps 2 to 4: a provider for each signal, unless somebody has installed one, with batch processors and exporters."""
 
 import logging
 import os

@@ -1,7 +1,7 @@
 """Judges the OTEL_* variables before the SDK reads them.
 
-The SDK raises on a bad value, at import or later, or goes on in silence with another. Here one table checks every
-value; what is missing or wrong is replaced in os.environ, so that all that reads it, child processes too, can take it.
+It raises on a bad value, at import or later, or goes on in silence with another. One table checks them all; what is
+missing or wrong is replaced in os.environ, so that all that reads it, child processes too, can take it.
 """
 
 import os
@@ -45,8 +45,7 @@ def _number(low: float, high: float) -> Callable[[str], object]:
 
 
 _PAIRS, _CODE = "a comma list of name=value", "left out: this service is set up in code, by the other variables"
-# Any other header the SDK drops, and logs whole, secret included.
-_HEADERS = r"(?a:([\w!#$%&'*+.^`|~-]+\s*=[ !#-+\--:<-\[\]-~]*(,\s*|$))+)"
+_HEADERS = r"(?a:([\w!#$%&'*+.^`|~-]+\s*=[ !#-+\--:<-\[\]-~]*(,\s*|$))+)"  # others the SDK drops, and logs in full
 
 # Which variables, what they accept, and that in words.
 RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (

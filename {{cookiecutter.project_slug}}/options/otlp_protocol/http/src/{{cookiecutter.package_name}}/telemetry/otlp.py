@@ -17,10 +17,7 @@ class Session(requests.Session):
         return super().send(request, **settings | ({"verify": self.verify} if isinstance(self.verify, str) else {}))
 
 
-def _session() -> Session | None:
-    return Session() if {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys() else None
-
-
-span_exporter = partial(OTLPSpanExporter, session=_session())
-metric_exporter = partial(OTLPMetricExporter, session=_session())
-log_exporter = partial(OTLPLogExporter, session=_session())
+_silenced = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys()
+span_exporter = partial(OTLPSpanExporter, session=Session() if _silenced else None)
+metric_exporter = partial(OTLPMetricExporter, session=Session() if _silenced else None)
+log_exporter = partial(OTLPLogExporter, session=Session() if _silenced else None)
