@@ -6,7 +6,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
-URLS = ("url.full", "url.query", "http.url", "http.target")
+URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
 WHO = ("name", "kind", "context", "parent", "resource", "instrumentation_scope")
 WHAT = ("links", "status", "start_time", "end_time")
 
@@ -17,7 +17,7 @@ class ScrubbingProcessor(BatchSpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span, with REDACTED for each value of a query and for user:password@."""
         attributes = span.attributes or {}
-        urls = {name: scrub(str(attributes[name]), bare=name == "url.query") for name in URLS if name in attributes}
+        urls = {name: scrub(str(attributes[name]), bare=name == "url.query") for name in URLS.intersection(attributes)}
         if span.events or any(attributes[name] != url for name, url in urls.items()):
             same = {name: getattr(span, name) for name in WHO + WHAT}
             span = ReadableSpan(attributes={**attributes, **urls}, events=[*map(current, span.events)], **same)

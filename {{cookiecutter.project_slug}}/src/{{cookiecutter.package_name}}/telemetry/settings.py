@@ -28,12 +28,8 @@ DEFAULTS = {
 }
 
 
-def _items(value: str) -> list[str]:
-    return [item.strip() for item in value.split(",") if item.strip()]
-
-
 def _installed(group: str, word: str) -> Callable[[str], object]:
-    return lambda value: all(name == word or entry_points(group=group, name=name) for name in _items(value))
+    return lambda value: all(n == word or entry_points(group=group, name=n) for n in re.split(r"\s*,\s*", value))
 
 
 def _like(pattern: str) -> Callable[[str], object]:
@@ -92,7 +88,7 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     for variable, value in given.items():
         for names, accepts, expected in RULES:
             if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
-                good = ",".join(item for item in _items(value) if expected is _PAIRS and accepts(item))
+                good = ",".join(item for item in re.split(r"\s*,\s*", value) if expected is _PAIRS and accepts(item))
                 replace(variable, expected, good or DEFAULTS.get(variable, ""))
 
     for processor in ("OTEL_BSP", "OTEL_BLRP"):  # the SDK raises on a batch that is larger than its queue
