@@ -27,6 +27,8 @@ def tree(spans: Sequence[Span], parent: str | None = None, depth: int = 0) -> It
         if span.parent_id == parent if parent else span.parent_id not in known:
             attributes = " ".join(f"{name}={value}" for name, value in sorted(span.attributes.items()))
             name = f"{'  ' * depth}{span.name}"
+            if span.parent_id and not parent:
+                attributes = f"(parent in another service: {span.parent_id}) {attributes}"
             yield f"{name:<24} {span.duration * 1000:7.2f} ms  {span.resource['service.name']}  {attributes}"
             yield from tree(spans, span.span_id, depth + 1)
 

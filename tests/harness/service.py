@@ -35,23 +35,24 @@ def render(into: Path, **answers: str) -> Path:
         )
 
 
-def clean_environment() -> dict[str, str]:
-    """Return this process's environment without what would decide over the service: OTEL_*, proxies, its venv."""
+def clean_environment(proxies: bool = False) -> dict[str, str]:
+    """Return this process's environment without what would decide over the service: OTEL_*, its venv, proxies."""
     ours = ("OTEL_", "VIRTUAL_ENV", "PYTHON", "UV_PROJECT", "HOST", "PORT", "WEB_CONCURRENCY")
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours) and not k.lower().endswith("_proxy")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {name: value for name, value in kept.items() if proxies or not name.lower().endswith("_proxy")}
 
 
-def uv(project: Path, *arguments: str, timeout: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
+def uv(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run uv in the project; the result holds its exit status and all that it printed."""
     return subprocess.run(
         [sys.executable, "-m", "uv", *arguments],
         cwd=project,
-        env=clean_environment() | variables,
+        env=clean_environment(proxies=True) | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout,
+        timeout=300,
         check=False,
     )
 

@@ -1,3 +1,3 @@
 """The service: its README says what it does."""
 
-from . import telemetry as telemetry  # before any library that imports OpenTelemetry; telemetry/ says why
+from . import telemetry as telemetry  # first: OpenTelemetry raises on some bad settings while it is imported

@@ -18,7 +18,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -28,6 +28,8 @@ PACKAGE = "{{ cookiecutter.package_name }}"
 for name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[name]
 
+_telemetry = importlib.import_module(f"{PACKAGE}.telemetry")
+_processors = importlib.import_module(f"{PACKAGE}.telemetry.processors")
 _spans = InMemorySpanExporter()
 _logs = InMemoryLogRecordExporter()
 _metrics = InMemoryMetricReader(
@@ -36,17 +38,24 @@ _metrics = InMemoryMetricReader(
 )
 
 
+class _AsSent(SimpleSpanProcessor):
+    """Shows a test what would leave the process: URLs without their secrets."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        super().on_end(_processors.scrubbed(span))
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _telemetry() -> None:
+def _providers() -> None:
     """Install the providers of all tests; configure() finds them, leaves them alone and instruments."""
     tracer_provider = TracerProvider()
-    tracer_provider.add_span_processor(SimpleSpanProcessor(_spans))
+    tracer_provider.add_span_processor(_AsSent(_spans))
     trace.set_tracer_provider(tracer_provider)
     metrics_api.set_meter_provider(MeterProvider([_metrics]))
     logger_provider = LoggerProvider()
     logger_provider.add_log_record_processor(SimpleLogRecordProcessor(_logs))
     set_logger_provider(logger_provider)
-    importlib.import_module(f"{PACKAGE}.telemetry").configure()
+    _telemetry.configure()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def printed_span(lines: list[str]) -> dict[str, Any]:
 ONE_SPAN = """
     from opentelemetry import trace
     telemetry.configure()
-    trace.get_tracer("test").start_span("work", attributes={"url.full": "https://u:p@shop/?card=4111&x"}).end()
+    trace.get_tracer("test").start_span("work", attributes={"url.full": "https://u:p@ss@shop/?card=4111&x"}).end()
     telemetry.shutdown()
 """
 

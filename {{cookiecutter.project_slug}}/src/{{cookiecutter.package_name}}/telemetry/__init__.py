@@ -1,7 +1,4 @@
-"""OpenTelemetry for this service: configure() once in each process, shutdown() before the process ends.
-
-configure() is the whole set-up, in the only order that works. The package is the template's: change the environment.
-"""
+"""OpenTelemetry, set up in the one order that works. To import it puts the OTEL_* variables of this process right."""
 
 import atexit
 import logging
@@ -34,7 +31,7 @@ def configure() -> None:
     me = resource.build()
 
     # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
-    #    That of metrics comes first, and is global at once: what is built after it counts from its beginning.
+    #    Metrics come first and are global at once, so that the rest counts its losses from the beginning.
     if meter_provider := providers.meter_provider(me, unless=metrics.get_meter_provider()):
         metrics.set_meter_provider(meter_provider)
     tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
@@ -54,7 +51,7 @@ def configure() -> None:
     instrumentation.start()
 
     # Metrics leave last: they count what became of the spans and log records.
-    lifecycle.to_drain += [tracer_provider, logger_provider], [meter_provider]
+    lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]
     atexit.register(shutdown)  # for a process that ends without calling it
 
 

@@ -1,36 +1,41 @@
-"""The last look at a span before it leaves: what must not be told, and what the conventions dropped, is taken out."""
+"""The last look at a span before it leaves: secrets in URLs, and what the conventions dropped, are taken out."""
 
 import re
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
-WHO = ("name", "kind", "context", "parent", "resource", "instrumentation_scope")
-WHAT = ("links", "status", "start_time", "end_time")
+KEPT = ("name", "kind", "context", "parent", "resource", "instrumentation_scope", "links", "start_time", "end_time")
 
 
 class ScrubbingProcessor(BatchSpanProcessor):
-    """The batch processor, which sees a span when it has ended: whoever set the URL, and whenever, has done so."""
+    """The batch processor, which sees a span when it has ended: whoever set a URL, and whenever, has done so."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span, with REDACTED for each value of a query and for user:password@."""
-        attributes = span.attributes or {}
-        urls = {name: scrub(str(attributes[name]), bare=name == "url.query") for name in URLS.intersection(attributes)}
-        if span.events or any(attributes[name] != url for name, url in urls.items()):
-            same = {name: getattr(span, name) for name in WHO + WHAT}
-            span = ReadableSpan(attributes={**attributes, **urls}, events=[*map(current, span.events)], **same)
-        super().on_end(span)
+        super().on_end(scrubbed(span))
 
 
-def current(event: Event) -> Event:
-    """Return the event without exception.escaped, which is deprecated and which the SDK still adds."""
+def scrubbed(span: ReadableSpan) -> ReadableSpan:
+    """Return the span with REDACTED for what URLs hide, in its attributes and in the text of its exceptions."""
+    attributes = dict(span.attributes or {})
+    if not span.events and not URLS.intersection(attributes):
+        return span
+    for name in URLS.intersection(attributes):
+        attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
+    status = Status(span.status.status_code, span.status.description and scrub(span.status.description))
+    kept = {name: getattr(span, name) for name in KEPT}
+    return ReadableSpan(attributes=attributes, events=[*map(_event, span.events)], status=status, **kept)
+
+
+def _event(event: Event) -> Event:
+    # The SDK still adds exception.escaped, which is deprecated.
     kept = {name: value for name, value in (event.attributes or {}).items() if name != "exception.escaped"}
-    return Event(event.name, kept, event.timestamp)
+    return Event(event.name, {n: scrub(v) if isinstance(v, str) else v for n, v in kept.items()}, event.timestamp)
 
 
-def scrub(url: str, bare: bool) -> str:
-    """Return the URL, or the bare query string, without what should not be told."""
-    address, mark, query = ("", "", url) if bare else url.partition("?")
-    return re.sub("//[^/@]*@", "//REDACTED@", address) + mark + re.sub("(?<==)[^&#]+", "REDACTED", query)
+def scrub(text: str) -> str:
+    """Return the text with REDACTED for every value of a query and for user:password@; the keys are enough."""
+    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^=&#\s]+=)[^&#\s'\"]+", r"\1REDACTED", text))

@@ -56,7 +56,7 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (r"RESOURCE_ATTRIBUTES", _like(r"([^\s=,]+\s*=[^,]*(,\s*|$))+"), _PAIRS),
     (r"EXPORTER_OTLP_\w+_PREFERENCE", _like("cumulative|delta|lowmemory"), "cumulative, delta or lowmemory"),
     (r"EXPORTER_OTLP_\w+_AGGREGATION", _like("(explicit|base2_exponential)_bucket_histogram"), "a known histogram"),
-    (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a known sampler"),
+    (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a sampler of the specification"),
     (r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
     (r"PROPAGATORS", _installed("opentelemetry_propagator", "none"), "a list of installed propagators"),
     (r"\w+_DETECTORS", _installed("opentelemetry_resource_detector", "*"), "a list of installed resource detectors"),

@@ -1,0 +1,1 @@
+"""The template's later versions, adopted by services that people have edited."""

@@ -1,3 +1,0 @@
-"""Fixtures for all tests; those for telemetry (spans, metrics, logs) are in tests/telemetry/fixtures.py."""
-
-pytest_plugins = ("tests.telemetry.fixtures",)
