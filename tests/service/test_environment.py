@@ -679,6 +679,13 @@ def test_the_environment_wins(runs: Runs, row: Row, needs: tuple[Run, Run]) -> N
 # Nothing is left out.
 
 REFUSED = {
+    "OTEL_BSP_EXPORT_TIMEOUT": "the SDK reads it and does nothing with it",
+    "OTEL_BLRP_EXPORT_TIMEOUT": "the same",
+    "OTEL_LOG_LEVEL": "declared, and read nowhere",
+    "OTEL_EXPORTER_PROMETHEUS_HOST": "of an exporter that is not installed",
+    "OTEL_EXPORTER_PROMETHEUS_PORT": "the same",
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": "the same",
+    "OTEL_EXPORTER_ZIPKIN_TIMEOUT": "the same",
     "OTEL_CONFIG_FILE": "an SDK that is set up in code cannot honour it",
     "OTEL_EXPORTER_OTLP_PROTOCOL": "the other protocol's exporter is not installed",
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "the same",
@@ -695,13 +702,6 @@ REFUSED = {
     "OTEL_PYTHON_CONFIGURATOR": "the same",
 }
 NO_EFFECT = {
-    "OTEL_BSP_EXPORT_TIMEOUT": "the SDK reads it and does nothing with it",
-    "OTEL_BLRP_EXPORT_TIMEOUT": "the same",
-    "OTEL_LOG_LEVEL": "declared, and read nowhere",
-    "OTEL_EXPORTER_PROMETHEUS_HOST": "of an exporter that is not installed",
-    "OTEL_EXPORTER_PROMETHEUS_PORT": "the same",
-    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": "the same",
-    "OTEL_EXPORTER_ZIPKIN_TIMEOUT": "the same",
     "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH": "only opentelemetry-instrument reads it",
 }
 ANY_TEXT = {

@@ -8,7 +8,7 @@ from opentelemetry import trace
 log = logging.getLogger(__name__)
 tracer = trace.get_tracer(__name__)
 
-# A span attribute is a signed 64-bit integer: a larger one cannot be encoded, and its whole batch is lost.
+# A span attribute is a signed 64-bit integer: a larger one cannot be encoded, and is lost.
 MAX_AMOUNT_CENTS = 2**63 - 1
 
 

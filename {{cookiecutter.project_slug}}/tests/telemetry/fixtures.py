@@ -9,6 +9,10 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 
+# A developer's own OTEL_* variables must not decide over tests; they go before OpenTelemetry is imported.
+for name in [name for name in os.environ if name.startswith("OTEL_")]:
+    del os.environ[name]
+
 import pytest
 from opentelemetry import metrics as metrics_api
 from opentelemetry import trace
@@ -23,10 +27,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 PACKAGE = "{{ cookiecutter.package_name }}"
-
-# A developer's own OTEL_* variables must not decide over tests; they go before the service is imported.
-for name in [name for name in os.environ if name.startswith("OTEL_")]:
-    del os.environ[name]
 
 _telemetry = importlib.import_module(f"{PACKAGE}.telemetry")
 _processors = importlib.import_module(f"{PACKAGE}.telemetry.processors")

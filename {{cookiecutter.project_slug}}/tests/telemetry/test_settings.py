@@ -49,9 +49,9 @@ def test_a_bad_value_is_named_with_what_was_expected(variable: str, value: str, 
 def test_a_batch_larger_than_its_queue_is_made_to_fit() -> None:
     """A small queue alone is no mistake; a larger batch beside it is."""
     settled, problems = settings.judge({"OTEL_BSP_MAX_QUEUE_SIZE": "100"})
-    assert (settled["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], problems) == ("100", [])
+    assert (settled["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], problems) == ("25", [])
     _, problems = settings.judge({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "200"})
-    assert problems == ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, got '200'; using 100"]
+    assert problems == ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, got '200'; using 25"]
 
 
 def test_secrets_are_never_shown() -> None:

@@ -8,9 +8,10 @@ from . import settings
 
 problems = settings.settle()  # before the imports below: OpenTelemetry raises on some bad values while it is imported
 
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import _logs, metrics, propagate, trace
 
-from . import instrumentation, lifecycle, logs, providers, resource
+from ..log_lines import write_to_stdout
+from . import instrumentation, lifecycle, propagation, providers, resource
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,17 @@ def configure() -> None:
     tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
     logger_provider = providers.logger_provider(me, unless=_logs.get_logger_provider())
 
-    # 5. Propagators carry a trace and its baggage from service to service. Nothing is left to decide:
-    #    OpenTelemetry installed both, or what OTEL_PROPAGATORS lists, while it was imported.
+    # 5. Propagators carry a trace and its baggage from service to service. OpenTelemetry installed both, or what
+    #    OTEL_PROPAGATORS lists, while it was imported; only an empty list needs help.
+    if not propagate.get_global_textmap().fields:
+        propagate.set_global_textmap(propagation.Nothing([]))
 
     # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
     if tracer_provider:
         trace.set_tracer_provider(tracer_provider)
     if logger_provider:
         _logs.set_logger_provider(logger_provider)
-        logs.send()
+        instrumentation.send_log_records()
 
     # 7. Instrumentation comes last: it asks for its tracer once.
     instrumentation.start()
@@ -57,7 +60,7 @@ def configure() -> None:
 
 def report() -> None:
     """Log one ERROR for each bad setting, once: in configure(), or before it in a process that starts others."""
-    logs.write_to_stdout()
+    write_to_stdout()
     while problems:
         log.error(problems.pop(0))
 

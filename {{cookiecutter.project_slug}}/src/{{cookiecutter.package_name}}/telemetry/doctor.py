@@ -7,6 +7,7 @@ import re
 from opentelemetry import metrics, trace
 
 from . import configure, shutdown
+from .settings import scrub
 
 NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
 
@@ -39,8 +40,7 @@ def main() -> int:
     metrics.get_meter(NAME).create_counter(NAME).add(1)
     logging.getLogger(NAME).info(NAME)
     shutdown()
-    endpoint = re.sub(r"//[^/?#\s]*@", "//***@", os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"])
-    print(f"OTEL_EXPORTER_OTLP_ENDPOINT is {endpoint}")
+    print(f"OTEL_EXPORTER_OTLP_ENDPOINT is {scrub(os.environ['OTEL_EXPORTER_OTLP_ENDPOINT'])}")
     for line in complaints.lines.values():
         print(f"wrong: {line}")
     if not complaints.lines:

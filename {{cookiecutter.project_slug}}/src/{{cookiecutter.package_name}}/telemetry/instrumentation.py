@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from wrapt import register_post_import_hook
 
 log = logging.getLogger(__name__)
-_NOT_HERE = {"fastapi", "logging"}  # FastAPI's own telemetry is silenced by contrib's; logs.py sees to logging
+_NOT_HERE = {"fastapi", "logging"}  # FastAPI's own telemetry is silenced by contrib's; logging is at the end
 
 
 def start() -> None:
@@ -32,7 +33,19 @@ def _instrument(todo: list[EntryPoint], _: object) -> None:
             instrumentor = found.load()()
             if not instrumentor.is_instrumented_by_opentelemetry:  # by a zero-code agent, or by your own code
                 instrumentor.instrument(raise_exception_on_conflict=True)
-        except (DependencyConflictError, ModuleNotFoundError):
-            log.debug("instrumentation %s: its library is not installed", found.name)
+        except (DependencyConflictError, ModuleNotFoundError) as error:
+            wanted = found.name in sys.modules  # that of httpx2 is there whenever httpx is: nobody misses it
+            log.log(logging.WARNING if wanted else logging.DEBUG, "instrumentation %s is off: %s", found.name, error)
         except Exception:  # somebody else's code, run at start-up: its failure must not be the service's
             log.exception("instrumentation %s cannot start", found.name)
+
+
+def send_log_records() -> None:
+    """Hand the root logger's records to the logger provider, where OTEL_LOGS_EXPORTER asks for them."""
+    from opentelemetry.instrumentation.logging import LoggingInstrumentor  # here: most services never come this way
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
+    LoggingInstrumentor().instrument()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LoggingHandler):  # what an export logs would be exported, and log again, for ever
+            handler.addFilter(lambda log: not log.name.startswith(("opentelemetry", "urllib3", "requests", "grpc")))

@@ -28,8 +28,11 @@ def drain() -> None:
     while to_drain:
         threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
         for thread in threads:
-            thread.start()
-        for thread in threads:
+            try:
+                thread.start()
+            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit: better late than lost
+                thread.run()
+        for thread in filter(threading.Thread.is_alive, threads):
             thread.join(max(0.0, end - time.monotonic()))
         if any(thread.is_alive() for thread in threads):
             log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)

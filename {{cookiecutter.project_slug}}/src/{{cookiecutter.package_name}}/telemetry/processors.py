@@ -1,10 +1,10 @@
 """The last look at a span before it leaves: secrets in URLs, and what the conventions dropped, are taken out."""
 
-import re
-
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status
+
+from .settings import scrub
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
@@ -34,8 +34,3 @@ def _event(event: Event) -> Event:
     # The SDK still adds exception.escaped, which is deprecated.
     kept = {name: value for name, value in (event.attributes or {}).items() if name != "exception.escaped"}
     return Event(event.name, {n: scrub(v) if isinstance(v, str) else v for n, v in kept.items()}, event.timestamp)
-
-
-def scrub(text: str) -> str:
-    """Return the text with REDACTED for every value of a query and for user:password@; the keys are enough."""
-    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^=&#\s]+=)[^&#\s'\"]+", r"\1REDACTED", text))

@@ -40,8 +40,12 @@ def _number(low: float, high: float) -> Callable[[str], object]:
     return lambda value: re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", value) and low <= float(value) <= high
 
 
-_PAIRS, _CODE = "a comma list of name=value", "left out: this service is set up in code, by the other variables"
-_HEADERS = r"(?a:([\w!#$%&'*+.^`|~-]+\s*=[ !#-+\--:<-\[\]-~]*(,\s*|$))+)"  # others the SDK drops, and logs in full
+_PAIRS = "a comma list of name=value"
+# Any other header the SDK drops, or cannot send, and logs in full.
+_HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
+
+_UNREAD = r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
+_UNREAD += r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)"
 
 # Which variables, what they accept, and that in words.
 RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
@@ -61,14 +65,19 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (r"PROPAGATORS", _installed("opentelemetry_propagator", "none"), "a list of installed propagators"),
     (r"\w+_DETECTORS", _installed("opentelemetry_resource_detector", "*"), "a list of installed resource detectors"),
     (r"SEMCONV_STABILITY_OPT_IN", _like(r"(.*,)?\s*http(/dup)?\s*(,.*)?"), "a list with http or http/dup in it"),
-    (r"B(S|LR)P_\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
+    (r"B(S|LR)P_(MAX|SCHEDULE)\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
     (r"METRIC_EXPORT_\w+", _number(1, 1e9), "a number of milliseconds above 0"),
     (r"METRICS_EXEMPLAR_FILTER", _like("(?-i:always_(on|off)|trace_based)"), "always_on, always_off or trace_based"),
     (r"\w*(COUNT|LENGTH)_LIMIT", _like(r"\d{1,9}"), "a whole number, 0 or more"),
     (r"SDK_DISABLED|\w+_INSECURE|\w+_METRICS_ENABLED", _like("true|false"), "true or false"),
     (r"PYTHON_CONTEXT", _installed("opentelemetry_context", "contextvars_context"), "an installed context"),
-    (r"CONFIG_FILE|PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)", _like("(?!)"), _CODE),
+    (_UNREAD, _like("(?!)"), "left out: nothing in this service reads it"),
 )
+
+
+def scrub(text: str) -> str:
+    """Return a text with REDACTED for what its URLs hide: every value of a query, and user:password@."""
+    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^=&#\s]+=)[^&#\s'\"]+", r"\1REDACTED", text))
 
 
 def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -80,7 +89,7 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         del settled[variable]
         if instead:
             settled[variable] = instead
-        got, using = repr(re.sub(r"//[^/@]*@", "//***@", given[variable])), f"using {instead or 'no value'}"
+        got, using = repr(scrub(f"//{given[variable]}")[2:]), f"using {instead or 'no value'}"
         if variable.endswith("_HEADERS"):
             got, using = "a value that is not shown", "using what is well-formed in it"
         problems.append(f"{variable} must be {expected}, got {got}; {using}")
@@ -94,9 +103,16 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     for processor in ("OTEL_BSP", "OTEL_BLRP"):  # the SDK raises on a batch that is larger than its queue
         batch, queue = f"{processor}_MAX_EXPORT_BATCH_SIZE", f"{processor}_MAX_QUEUE_SIZE"
         if int(settled.get(batch, 512)) > int(settled.get(queue, 2048)):
+            fitting = str(max(1, int(settled.get(queue, 2048)) // 4))  # as large as the queue, it would wait for it
             if batch in given:
-                replace(batch, f"at most {queue}", settled.get(queue, "2048"))
-            settled[batch] = settled.get(queue, "2048")
+                replace(batch, f"at most {queue}", fitting)
+            settled[batch] = fitting
+
+    for owner in ("", "TRACES_", "METRICS_", "LOGS_") if protocol.PROTOCOL == "grpc" else ():
+        # gRPC aborts the process over one without the other; over HTTP a certificate may hold its key.
+        pair = {f"OTEL_EXPORTER_OTLP_{owner}CLIENT_{half}" for half in ("KEY", "CERTIFICATE")}
+        for alone in (pair & settled.keys()) if len(pair & settled.keys()) == 1 else ():
+            replace(alone, f"set together with {(pair - {alone}).pop()}", "")
 
     compression = settled.pop("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
     for signal in ("TRACES", "METRICS", "LOGS"):  # "none" is said by leaving out: the gRPC exporter raises on the word

@@ -11,13 +11,17 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 
 class Session(requests.Session):
-    """Sends with the exporter's own certificate, which REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would silence."""
+    """Lets the exporter's certificate win over REQUESTS_CA_BUNDLE, and a redirect be the failure that it is."""
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        return super().send(request, **settings | ({"verify": self.verify} if isinstance(self.verify, str) else {}))
+        own = {"verify": self.verify} if isinstance(self.verify, str) else {}
+        response = super().send(request, **settings | own)
+        if response.is_redirect:  # the exporter would take it for success, though nobody has got anything
+            raise requests.ConnectionError(f"{response.status_code}: redirected to {response.headers['location']}")
+        return response
 
 
-_silenced = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys()
-span_exporter = partial(OTLPSpanExporter, session=Session() if _silenced else None)
-metric_exporter = partial(OTLPMetricExporter, session=Session() if _silenced else None)
-log_exporter = partial(OTLPLogExporter, session=Session() if _silenced else None)
+_own = not [name for name in os.environ if "CREDENTIAL_PROVIDER" in name]  # which brings a session of its own
+span_exporter = partial(OTLPSpanExporter, session=Session() if _own else None)
+metric_exporter = partial(OTLPMetricExporter, session=Session() if _own else None)
+log_exporter = partial(OTLPLogExporter, session=Session() if _own else None)

@@ -1,4 +1,4 @@
-"""Log lines: on standard output with the ids of their trace, and to OTLP where OTEL_LOGS_EXPORTER says so."""
+"""Log lines on standard output: how they look is yours to decide."""
 
 import logging
 import sys
@@ -10,6 +10,7 @@ class TraceFormatter(logging.Formatter):
     """Ends a line that was logged inside a span with the ids that lead from the line to its trace."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, the standard library's name
+        """Return the line, without the traceback that may follow it."""
         line, span = super().formatMessage(record), get_current_span().get_span_context()
         ids = f" trace_id={format_trace_id(span.trace_id)} span_id={format_span_id(span.span_id)}"
         return line + ids if span.is_valid else line
@@ -21,15 +22,3 @@ def write_to_stdout() -> None:
     handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every URL with its query string
-
-
-def send() -> None:
-    """Hand the root logger's records to the logger provider as well."""
-    from opentelemetry.instrumentation.logging import LoggingInstrumentor  # here: most services never come this way
-    from opentelemetry.instrumentation.logging.handler import LoggingHandler
-
-    LoggingInstrumentor().instrument()
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, LoggingHandler):
-            # What an export logs would be exported, which would log again, for ever.
-            handler.addFilter(lambda log: not log.name.startswith(("opentelemetry", "urllib3", "requests", "grpc")))
