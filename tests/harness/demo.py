@@ -9,12 +9,12 @@ from .receiver import Receiver, Span
 from .service import Service, install, render
 
 CALLER = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-POST = "POST /transactions"
+POST, WORK = "POST /transactions", "process_transaction"
 
 # What is sent, and the spans that must come of it: (what it is, path, amount or None to GET, headers, span names).
 REQUESTS: tuple[tuple[str, str, int | None, dict[str, str], list[str]], ...] = (
-    ("an ordinary payment", "/transactions", 4999, {}, [POST, "process_transaction"]),
-    ("one whose trace began in another service", "/transactions?card=4111", 120, CALLER, [POST, "process_transaction"]),
+    ("an ordinary payment", "/transactions", 4999, {}, [POST, WORK]),
+    ("one whose trace began in another service", "/transactions?card=4111", 120, CALLER, [POST, WORK]),
     ("one that is refused", "/transactions", -1, {}, [POST]),
     ("a health check, which nobody wants to see", "/healthz", None, {}, []),
 )

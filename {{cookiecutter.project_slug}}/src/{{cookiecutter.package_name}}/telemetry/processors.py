@@ -21,7 +21,7 @@ class ScrubbingProcessor(BatchSpanProcessor):
 def scrubbed(span: ReadableSpan) -> ReadableSpan:
     """Return the span with REDACTED for what URLs hide, in its attributes and in the text of its exceptions."""
     attributes = dict(span.attributes or {})
-    if not span.events and not URLS.intersection(attributes):
+    if not (span.events or span.status.description or URLS.intersection(attributes)):
         return span
     for name in URLS.intersection(attributes):
         attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
