@@ -750,7 +750,7 @@ def test_the_table_leaves_nothing_out(declared: list[list[str]]) -> None:
 def test_what_is_said_to_be_read_nowhere_is(declared: list[list[str]]) -> None:
     """A variable that a new release begins to read, of those that we pass over, shows here."""
     _, unread, _, _ = declared
-    assert {name for name in NO_EFFECT if name in unread} == {
+    assert {name for name in NO_EFFECT | REFUSED if name in unread} == {
         "OTEL_LOG_LEVEL",
         "OTEL_EXPORTER_PROMETHEUS_HOST",
         "OTEL_EXPORTER_PROMETHEUS_PORT",

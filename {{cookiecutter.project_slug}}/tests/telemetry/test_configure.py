@@ -113,3 +113,35 @@ def test_a_log_line_carries_the_ids_of_its_trace() -> None:
     span = printed_span(lines)["context"]
     line = next(line for line in lines if "sold out" in line)
     assert line.endswith(f"sold out trace_id={span['trace_id'][2:]} span_id={span['span_id'][2:]}")
+
+
+def test_only_allowed_baggage_becomes_attributes() -> None:
+    """Baggage comes from anybody upstream: of two entries only the one that is on the list reaches the span."""
+    code = """
+        from opentelemetry import baggage, context, trace
+        telemetry.providers.SPAN_ATTRIBUTES = frozenset({"tenant.id"})
+        telemetry.configure()
+        for key in ("tenant.id", "secret"):
+            context.attach(baggage.set_baggage(key, "acme"))
+        trace.get_tracer("test").start_span("work").end()
+    """
+    assert printed_span(run(code))["attributes"] == {"tenant.id": "acme"}
+    nothing_allowed = code.replace('frozenset({"tenant.id"})', "frozenset()")
+    assert printed_span(run(nothing_allowed))["attributes"] == {}
+
+
+def test_a_fork_after_configure_is_told() -> None:
+    """A child that was forked too late says so once, and names the remedy."""
+    lines = run(
+        """
+        import os
+        telemetry.configure()
+        if not (child := os.fork()):
+            telemetry.configure(); telemetry.configure()
+            os._exit(0)
+        os.waitpid(child, 0)
+        """,
+        OTEL_TRACES_EXPORTER="none",
+    )
+    assert [line.partition(": ")[2] for line in lines if " ERROR " in line and "call it after the fork" in line]
+    assert len([line for line in lines if "before it forked" in line]) == 1
