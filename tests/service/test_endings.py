@@ -2,6 +2,8 @@
 
 import signal
 import time
+from http.client import HTTPException
+from threading import Thread
 
 import pytest
 
@@ -37,6 +39,31 @@ def test_every_ending_delivers(signals: list[signal.Signals], projects: Projects
             assert service.stop(signals[-1]) < 6
             idle.close()
         assert_whole(receiver.spans, 40)
+
+
+def test_a_hangup_under_load_costs_no_answer(projects: Projects) -> None:
+    """SIGHUP in the middle of requests stops as SIGTERM does: what is answered is answered well, and has arrived."""
+    with Receiver("grpc") as receiver:
+        with Service(projects("grpc"), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as service:
+            answers: list[int] = []
+
+            def ask() -> None:
+                for number in range(2000):
+                    try:
+                        answers.append(service.post(number))
+                    except (OSError, HTTPException):  # it has stopped to listen
+                        return
+
+            clients = [Thread(target=ask) for _ in range(3)]
+            for client in clients:
+                client.start()
+            while len(answers) < 30:
+                time.sleep(0.01)
+            assert service.stop(signal.SIGHUP) < 6
+            for client in clients:
+                client.join(30)
+        assert set(answers) == {201}
+        assert len([span for span in receiver.spans if span.kind == "SERVER"]) >= len(answers)
 
 
 def test_every_worker_delivers(projects: Projects) -> None:

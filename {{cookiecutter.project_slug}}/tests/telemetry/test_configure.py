@@ -55,6 +55,23 @@ def test_query_values_are_scrubbed() -> None:
     assert printed_span(run(ONE_SPAN))["attributes"]["url.full"] == "https://REDACTED@shop/?card=REDACTED&x"
 
 
+def test_what_the_limits_dropped_is_counted() -> None:
+    """A span that is copied to scrub it still says how many attributes it lost."""
+    lines = run(
+        """
+        from opentelemetry import trace
+        telemetry.configure()
+        work = trace.get_tracer("test").start_span("work", attributes={"url.full": "http://h/?a=1"})
+        work.set_attributes({f"a{number}": 0 for number in range(9)})
+        work.end()
+        sent = telemetry.providers.ScrubbingProcessor  # what the exporter is given
+        print(__import__(sent.__module__, fromlist="x").scrubbed(work).dropped_attributes)
+        """,
+        OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="4",
+    )
+    assert "6" in lines
+
+
 def test_twice_is_once() -> None:
     """A second configure() and a second shutdown() do nothing: one span is printed once."""
     printed_span(run(ONE_SPAN.replace("telemetry.configure()", "telemetry.configure(); telemetry.configure()")))

@@ -54,12 +54,34 @@ def test_a_batch_larger_than_its_queue_is_made_to_fit() -> None:
     assert problems == ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, got '200'; using 25"]
 
 
+@pytest.mark.parametrize("batch", ["abc", "0"])
+@pytest.mark.parametrize("processor", ["BSP", "BLRP"])
+def test_two_reasons_are_one_sentence(processor: str, batch: str) -> None:
+    """A value that is wrong in itself, and too large in what replaces it, is complained of once."""
+    given = {f"OTEL_{processor}_MAX_QUEUE_SIZE": "100", f"OTEL_{processor}_MAX_EXPORT_BATCH_SIZE": batch}
+    settled, problems = settings.judge(given)
+    assert settled[f"OTEL_{processor}_MAX_EXPORT_BATCH_SIZE"] == "25"
+    assert len(problems) == 1
+    assert len(settings.judge({"OTEL_EXPORTER_JAEGER_GRPC_INSECURE": "1"})[1]) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h/x?token='s3cret'", "http://h/?n=O'Brien&a=s3cret", "see http://u:s3cret@h/?=s3cret", "?a?b=s3cret"],
+)
+def test_no_value_of_a_query_gets_through(url: str) -> None:
+    """Quotes, empty names and second question marks hide nothing; neither do ten thousand of them take long."""
+    assert "s3cret" not in settings.scrub(url)
+    assert "Brien" not in settings.scrub(url)
+    assert len(settings.scrub("?," * 10_000)) == 20_000
+
+
 def test_secrets_are_never_shown() -> None:
     """Headers and credentials in a URL stay out of the sentence that complains about them."""
     _, problems = settings.judge(
         {
             "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer s3cret",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3cret@collector",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3#s3cret?@collector",
         }
     )
     assert len(problems) == 2

@@ -53,8 +53,7 @@ def configure() -> None:
     # 7. Instrumentation comes last: it asks for its tracer once.
     instrumentation.start()
 
-    # Metrics leave last: they count what became of the spans and log records.
-    lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]
+    lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
     atexit.register(shutdown)  # for a process that ends without calling it
 
 

@@ -20,9 +20,9 @@ def start() -> None:
     off = {name.strip() for name in os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")} | _NOT_HERE
     wanted = [found for found in entry_points(group="opentelemetry_instrumentor") if not {found.name, "*"} & off]
     for module, group in groupby(sorted(wanted, key=lambda found: found.module), lambda found: found.module):
-        # To instrument is to import: a library that nobody uses would cost its time and memory for nothing.
-        todo = list(group)
-        for library in {*filter(find_spec, {module.rpartition(".")[2], *(found.name for found in todo)})} or {"sys"}:
+        todo = list(group)  # to instrument is to import: a library that nobody uses would cost time and memory
+        names = filter(str.isidentifier, {module.rpartition(".")[2], *(found.name for found in todo)})
+        for library in {*filter(find_spec, names)} or {"sys"}:
             register_post_import_hook(partial(_instrument, todo), library)
 
 
@@ -34,8 +34,8 @@ def _instrument(todo: list[EntryPoint], _: object) -> None:
             if not instrumentor.is_instrumented_by_opentelemetry:  # by a zero-code agent, or by your own code
                 instrumentor.instrument(raise_exception_on_conflict=True)
         except (DependencyConflictError, ModuleNotFoundError) as error:
-            wanted = found.name in sys.modules  # that of httpx2 is there whenever httpx is: nobody misses it
-            log.log(logging.WARNING if wanted else logging.DEBUG, "instrumentation %s is off: %s", found.name, error)
+            level = logging.WARNING if found.name in sys.modules else logging.DEBUG  # httpx's brings that of httpx2
+            log.log(level, "instrumentation %s is off: %s", found.name, error)
         except Exception:  # somebody else's code, run at start-up: its failure must not be the service's
             log.exception("instrumentation %s cannot start", found.name)
 

@@ -1,5 +1,7 @@
 """The last look at a span before it leaves: secrets in URLs, and what the conventions dropped, are taken out."""
 
+from typing import Any
+
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status
@@ -9,6 +11,9 @@ from .settings import scrub
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
 KEPT = ("name", "kind", "context", "parent", "resource", "instrumentation_scope", "links", "start_time", "end_time")
+COUNTS = ("dropped_attributes", "dropped_events", "dropped_links")
+# A span that can be told what the SDK's limits have dropped from its original.
+Copy: Any = type("Copy", (ReadableSpan,), dict.fromkeys(COUNTS, 0))
 
 
 class ScrubbingProcessor(BatchSpanProcessor):
@@ -27,7 +32,9 @@ def scrubbed(span: ReadableSpan) -> ReadableSpan:
         attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
     status = Status(span.status.status_code, span.status.description and scrub(span.status.description))
     kept = {name: getattr(span, name) for name in KEPT}
-    return ReadableSpan(attributes=attributes, events=[*map(_event, span.events)], status=status, **kept)
+    copy: ReadableSpan = Copy(attributes=attributes, events=[*map(_event, span.events)], status=status, **kept)
+    vars(copy).update((count, getattr(span, count)) for count in COUNTS)
+    return copy
 
 
 def _event(event: Event) -> Event:

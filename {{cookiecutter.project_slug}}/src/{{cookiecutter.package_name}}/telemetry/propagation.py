@@ -7,7 +7,6 @@ from opentelemetry.propagators.composite import CompositePropagator
 
 
 class Nothing(CompositePropagator):
-    """Takes no context in, and gives none out."""
-
     def extract(self, carrier: Any, context: Context | None = None, *_: Any, **__: Any) -> Context:
+        """Return the context as it is, and never None."""
         return get_current() if context is None else context

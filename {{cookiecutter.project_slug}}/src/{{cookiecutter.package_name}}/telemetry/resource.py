@@ -18,5 +18,4 @@ def build() -> Resource:
         service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),  # workers that shared one would mix up their metrics
         deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME: "development",
     }
-    # create() lets code beat the environment, so the environment is laid over it once more.
-    return Resource.create(code).merge(OTELResourceDetector().detect())
+    return Resource.create(code).merge(OTELResourceDetector().detect())  # create() alone would let the code win

@@ -29,7 +29,7 @@ DEFAULTS = {
 
 
 def _installed(group: str, word: str) -> Callable[[str], object]:
-    return lambda value: all(n == word or entry_points(group=group, name=n) for n in re.split(r"\s*,\s*", value))
+    return lambda value: all(n.strip() == word or entry_points(group=group, name=n.strip()) for n in value.split(","))
 
 
 def _like(pattern: str) -> Callable[[str], object]:
@@ -41,7 +41,6 @@ def _number(low: float, high: float) -> Callable[[str], object]:
 
 
 _PAIRS = "a comma list of name=value"
-# Any other header the SDK drops, or cannot send, and logs in full.
 _HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
 
 _UNREAD = r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
@@ -56,11 +55,11 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (r"EXPORTER_OTLP_\w*TIMEOUT", _number(0.001, 600), "a number of seconds up to 600 (not milliseconds)"),
     (r"EXPORTER_OTLP_\w*COMPRESSION", _like(protocol.COMPRESSION), protocol.COMPRESSION.replace("|", " or ")),
     (r"EXPORTER_OTLP_\w*(CERTIFICATE|KEY)", lambda path: os.access(path, os.R_OK), "the path of a readable file"),
-    (r"EXPORTER_OTLP_\w*HEADERS", _like(_HEADERS), _PAIRS),
+    (r"EXPORTER_OTLP_\w*HEADERS", _like(_HEADERS), _PAIRS),  # any other the SDK drops, or cannot send, and logs in full
     (r"RESOURCE_ATTRIBUTES", _like(r"([^\s=,]+\s*=[^,]*(,\s*|$))+"), _PAIRS),
     (r"EXPORTER_OTLP_\w+_PREFERENCE", _like("cumulative|delta|lowmemory"), "cumulative, delta or lowmemory"),
     (r"EXPORTER_OTLP_\w+_AGGREGATION", _like("(explicit|base2_exponential)_bucket_histogram"), "a known histogram"),
-    (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a sampler of the specification"),
+    (r"TRACES_SAMPLER", _like("(parentbased_)?(always_on|always_off|traceidratio)"), "a sampler built into the SDK"),
     (r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
     (r"PROPAGATORS", _installed("opentelemetry_propagator", "none"), "a list of installed propagators"),
     (r"\w+_DETECTORS", _installed("opentelemetry_resource_detector", "*"), "a list of installed resource detectors"),
@@ -77,7 +76,7 @@ RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
 
 def scrub(text: str) -> str:
     """Return a text with REDACTED for what its URLs hide: every value of a query, and user:password@."""
-    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^=&#\s]+=)[^&#\s'\"]+", r"\1REDACTED", text))
+    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^?=&#\s]*=)[^&#\s]+", r"\1REDACTED", text))
 
 
 def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -86,10 +85,11 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     settled, problems = DEFAULTS | given, []
 
     def replace(variable: str, expected: str, instead: str) -> None:
-        del settled[variable]
+        settled.pop(variable, None)
         if instead:
             settled[variable] = instead
-        got, using = repr(scrub(f"//{given[variable]}")[2:]), f"using {instead or 'no value'}"
+        got = repr(scrub(re.sub(r"(?s)^(\w+://)?.*@", r"\1REDACTED@", given[variable])))
+        using = f"using {instead or 'no value'}"
         if variable.endswith("_HEADERS"):
             got, using = "a value that is not shown", "using what is well-formed in it"
         problems.append(f"{variable} must be {expected}, got {got}; {using}")
@@ -97,19 +97,20 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     for variable, value in given.items():
         for names, accepts, expected in RULES:
             if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
-                good = ",".join(item for item in re.split(r"\s*,\s*", value) if expected is _PAIRS and accepts(item))
+                good = ",".join(item for item in value.split(",") if expected is _PAIRS and accepts(item.strip()))
                 replace(variable, expected, good or DEFAULTS.get(variable, ""))
+                break
 
     for processor in ("OTEL_BSP", "OTEL_BLRP"):  # the SDK raises on a batch that is larger than its queue
         batch, queue = f"{processor}_MAX_EXPORT_BATCH_SIZE", f"{processor}_MAX_QUEUE_SIZE"
         if int(settled.get(batch, 512)) > int(settled.get(queue, 2048)):
             fitting = str(max(1, int(settled.get(queue, 2048)) // 4))  # as large as the queue, it would wait for it
-            if batch in given:
+            if settled.get(batch) == given.get(batch, ""):
                 replace(batch, f"at most {queue}", fitting)
             settled[batch] = fitting
 
+    # gRPC aborts the process over one without the other; over HTTP a certificate may hold its key.
     for owner in ("", "TRACES_", "METRICS_", "LOGS_") if protocol.PROTOCOL == "grpc" else ():
-        # gRPC aborts the process over one without the other; over HTTP a certificate may hold its key.
         pair = {f"OTEL_EXPORTER_OTLP_{owner}CLIENT_{half}" for half in ("KEY", "CERTIFICATE")}
         for alone in (pair & settled.keys()) if len(pair & settled.keys()) == 1 else ():
             replace(alone, f"set together with {(pair - {alone}).pop()}", "")

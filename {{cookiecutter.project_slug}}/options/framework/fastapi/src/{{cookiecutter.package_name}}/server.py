@@ -25,10 +25,11 @@ def run() -> None:
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
     if not (port.isdecimal() and int(port) < 65536):
         raise SystemExit(f"PORT must be a number from 0 to 65535, got {port!r}; the service does not start")
-    # Uvicorn stops, and then raises the signal again. Taken as an exit it lets atexit drain what a second signal, or
-    # SIGHUP, has kept the lifespan from draining; by default it would end the process at once.
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, lambda number, _: sys.exit(128 + number))
+    # Uvicorn stops, and then raises the signal again. Taken as an exit it lets atexit drain what a second signal has
+    # kept the lifespan from draining; by default it would end the process at once.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that would be nohup's wish
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     logging.getLogger("uvicorn.error").addFilter(plain)
     telemetry.report()  # Uvicorn may start other processes, and they find the environment already put right
     uvicorn.run(

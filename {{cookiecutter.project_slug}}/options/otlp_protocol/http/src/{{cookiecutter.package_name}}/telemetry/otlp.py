@@ -21,7 +21,7 @@ class Session(requests.Session):
         return response
 
 
-_own = not [name for name in os.environ if "CREDENTIAL_PROVIDER" in name]  # which brings a session of its own
+_own = not [name for name in os.environ if name.startswith("OTEL_PYTHON_EXPORTER_OTLP_HTTP")]  # they bring their own
 span_exporter = partial(OTLPSpanExporter, session=Session() if _own else None)
 metric_exporter = partial(OTLPMetricExporter, session=Session() if _own else None)
 log_exporter = partial(OTLPLogExporter, session=Session() if _own else None)
