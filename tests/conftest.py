@@ -82,6 +82,12 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
     return project
 
 
+@pytest.fixture(params=["grpc", "http"])
+def protocol(request: pytest.FixtureRequest) -> Any:
+    """Name each value of otlp_protocol in turn."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Return an authority whose certificates are good for this session."""

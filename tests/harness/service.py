@@ -94,7 +94,7 @@ class Service:
         """Start the service and wait, 30 s at most, until it is ready."""
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [part.replace("{port}", str(self.port)) for part in self._command],
+            self._command,
             cwd=self._project,
             env=clean_environment() | {"PORT": str(self.port)} | self._variables,
             stdin=subprocess.DEVNULL,

@@ -68,16 +68,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(params=["grpc", "http"])
-def protocol(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def receiver(protocol: Any) -> Iterator[Receiver]:
     with Receiver(protocol) as receiver:

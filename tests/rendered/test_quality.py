@@ -1,17 +1,14 @@
 """What a developer's own tools say about a fresh service."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ..conftest import Projects
-from ..harness.service import clean_environment, uv
+from ..harness.service import uv
+from .tools import judge
 
 pytestmark = pytest.mark.slow
-
-BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(params=["grpc", "http"])
@@ -40,8 +37,5 @@ def test_a_fresh_service_passes_its_own_checks(project: Path, command: str) -> N
 )
 def test_a_fresh_service_passes_the_validators(project: Path, command: str) -> None:
     """What a platform team would check a repository with finds nothing."""
-    name, *arguments = command.split()
-    done = subprocess.run(
-        [BIN / name, *arguments], cwd=project, env=clean_environment(), capture_output=True, text=True, check=False
-    )
+    done = judge(project, command)
     assert done.returncode == 0, done.stdout + done.stderr

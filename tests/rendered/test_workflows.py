@@ -1,26 +1,12 @@
 """Workflows, the template's own and the service's: nothing to find, with no configuration that hides anything."""
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ..conftest import ROOT
-
-BIN = Path(sys.executable).parent
-
-
-def command(name: str) -> str:
-    """Return the path of a tool in this environment or on the PATH; skip without it, except in CI."""
-    found = shutil.which(name, path=f"{BIN}:{Path.home()}/.cache/cookiecutter-otel-service/bin:{os.environ['PATH']}")
-    if found is None and os.environ.get("CI") != "true":
-        pytest.skip(f"{name} is not installed; .ci/run installs it")
-    assert found is not None
-    return found
+from .tools import judge
 
 
 @pytest.fixture(params=["template", "service"])
@@ -40,10 +26,7 @@ def repository(request: pytest.FixtureRequest, rendered: Callable[..., Path]) ->
 )
 def test_nothing_is_found(repository: Path, check: str) -> None:
     """No schema is broken, no known weakness is there, and every action is pinned by its hash."""
-    name, *arguments = check.split()
-    done = subprocess.run(
-        [command(name), *arguments], cwd=repository, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = judge(repository, check)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -52,5 +35,4 @@ def test_a_mistake_is_found(tmp_path: Path) -> None:
     workflow = (ROOT / ".github/workflows/ci.yml").read_text()
     pinned = next(line for line in workflow.splitlines() if "actions/checkout@" in line)
     (tmp_path / "ci.yml").write_text(workflow.replace(pinned, "        uses: actions/checkout@v7"))
-    done = subprocess.run([BIN / "zizmor", "--offline", tmp_path / "ci.yml"], capture_output=True, check=False)
-    assert done.returncode != 0
+    assert judge(tmp_path, "zizmor --offline ci.yml").returncode != 0

@@ -20,12 +20,6 @@ POST = "POST /transactions"
 WORK = "process_transaction"
 
 
-@pytest.fixture(params=["grpc", "http"])
-def protocol(request: pytest.FixtureRequest) -> Any:
-    """Name each value of otlp_protocol in turn."""
-    return request.param
-
-
 @pytest.fixture(params=["plaintext", "tls", "mutual tls"])
 def secured(
     request: pytest.FixtureRequest, protocol: Any, authority: Authority

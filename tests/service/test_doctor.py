@@ -12,12 +12,6 @@ from ..harness.service import uv
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["grpc", "http"])
-def protocol(request: pytest.FixtureRequest) -> Any:
-    """Name each value of otlp_protocol in turn."""
-    return request.param
-
-
 @pytest.mark.parametrize("sampler", ["always_on", "parentbased_traceidratio"])
 def test_ok_means_that_a_span_arrived(protocol: Any, sampler: str, projects: Projects) -> None:
     """One span, one metric and one log record are there when it exits with 0, whatever the sampler would keep."""

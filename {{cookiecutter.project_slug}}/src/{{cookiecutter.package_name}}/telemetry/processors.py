@@ -25,10 +25,10 @@ class ScrubbingProcessor(BatchSpanProcessor):
 
 def scrubbed(span: ReadableSpan) -> ReadableSpan:
     """Return the span with REDACTED for what URLs hide, in its attributes and in the text of its exceptions."""
-    attributes = dict(span.attributes or {})
-    if not (span.events or span.status.description or URLS.intersection(attributes)):
+    if not ((urls := URLS.intersection(span.attributes or ())) or span.events or span.status.description):
         return span
-    for name in URLS.intersection(attributes):
+    attributes = dict(span.attributes or {})
+    for name in urls:
         attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
     status = Status(span.status.status_code, span.status.description and scrub(span.status.description))
     kept = {name: getattr(span, name) for name in KEPT}
