@@ -7,14 +7,26 @@ import sys
 def main() -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(description="Without a command, run the service until SIGTERM or SIGINT.")
-    parser.add_argument("command", nargs="?", choices=("run", "doctor"), default="run")
-    if parser.parse_args().command == "doctor":
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("run", help="run the service")
+    commands.add_parser("doctor", help="prove that telemetry arrives, and say what is wrong")
+#% if cookiecutter.framework in ("celery", "worker")
+    send = commands.add_parser("send", help="put one traced message in the queue")
+    send.add_argument("amount_cents", type=int)
+#% endif
+    arguments = parser.parse_args()
+    if arguments.command == "doctor":
         from .telemetry import doctor
 
         return doctor.main()
-    from .server import run
+    from . import server
 
-    run()
+#% if cookiecutter.framework in ("celery", "worker")
+    if arguments.command == "send":
+        server.send(arguments.amount_cents)
+        return 0
+#% endif
+    server.run()
     return 0
 
 

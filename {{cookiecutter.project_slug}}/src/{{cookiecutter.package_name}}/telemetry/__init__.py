@@ -1,6 +1,5 @@
 """OpenTelemetry, set up in the one order that works. To import it puts the OTEL_* variables of this process right."""
 
-import atexit
 import logging
 import os
 
@@ -54,7 +53,7 @@ def configure() -> None:
     instrumentation.start()
 
     lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
-    atexit.register(shutdown)  # for a process that ends without calling it
+    lifecycle.at_exit(shutdown)  # for a process that ends without calling it
 
 
 def report() -> None:

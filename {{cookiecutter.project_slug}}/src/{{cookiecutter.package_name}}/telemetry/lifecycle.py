@@ -1,25 +1,98 @@
 """When telemetry starts and stops: once in a process, after any fork, and for no longer than a deadline."""
 
+import atexit
 import logging
 import os
+import signal
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import parent_process, util
 from typing import Any
 
 DEADLINE_SECONDS = 5.0  # below the grace period of every manifest; the SDK alone waits up to 30 s a signal
+FORK_WAITS_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 _configured_in: int | None = None
+_changed = threading.Condition()
+_exporting = _forking = 0
 to_drain: list[list[Any]] = []  # providers or None; those of one list are shut down together, list after list
 
 
 def first_call_in_this_process() -> bool:
     """Tell whether configure() may go on; log an ERROR in a process that was forked after it."""
     global _configured_in
+    if _configured_in is None:
+        _configured_in = os.getpid()
+        return True
+    tell_if_forked()
+    return False
+
+
+def tell_if_forked() -> None:
+    """Log one ERROR in a process that has telemetry only because its parent had it."""
+    global _configured_in
     before, _configured_in = _configured_in, os.getpid()
     if before not in (None, os.getpid()):
         log.error("configure() ran in process %d before it forked: call it after the fork, in the child, only", before)
-    return before is None
+
+
+def at_exit(shut_down: Callable[[], None]) -> None:
+    """Have this called when the process ends, if nobody calls it earlier."""
+    atexit.register(shut_down)
+    if parent_process():  # a child of multiprocessing runs no atexit, and its pool ends it by SIGTERM
+        util.Finalize(None, shut_down, exitpriority=0)
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+@contextmanager
+def no_fork(may_begin: bool = False) -> Iterator[None]:
+    """Keep other threads from forking meanwhile: a child would for ever find locked what an export has locked.
+
+    A fork waits for FORK_WAITS_SECONDS at most, and then goes on. What would begin meanwhile waits for the fork,
+    unless it `may_begin`.
+    """
+    global _exporting
+    with _changed:
+        _changed.wait_for(lambda: may_begin or not _forking)
+        _exporting += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _exporting -= 1
+            _changed.notify_all()
+
+
+def _before_fork() -> None:
+    global _forking
+    with _changed:
+        _forking += 1
+        _changed.wait_for(lambda: not _exporting, FORK_WAITS_SECONDS)
+
+
+def _after_fork() -> None:
+    global _forking
+    with _changed:
+        _forking -= 1
+        _changed.notify_all()
+
+
+def _in_child() -> None:
+    global _changed, _exporting, _forking
+    _changed, _exporting, _forking = threading.Condition(), 0, 0
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+class _TooLate(BaseException):
+    """Ends a shutdown that nothing else can end; the SDK catches every Exception."""
 
 
 def drain() -> None:
@@ -27,12 +100,30 @@ def drain() -> None:
     end = time.monotonic() + DEADLINE_SECONDS
     while to_drain:
         threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
+        late = False
         for thread in threads:
             try:
                 thread.start()
-            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit: better late than lost
-                thread.run()
+            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit, and run it in this one
+                late |= not _within(end - time.monotonic(), thread.run)
         for thread in filter(threading.Thread.is_alive, threads):
             thread.join(max(0.0, end - time.monotonic()))
-        if any(thread.is_alive() for thread in threads):
+        if late or any(thread.is_alive() for thread in threads):
             log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)
+
+
+def _within(seconds: float, run: Callable[[], None]) -> bool:
+    # An alarm reaches only the main thread, which is where atexit runs.
+    def give_up(*_: object) -> None:
+        raise _TooLate
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
+    try:
+        run()
+    except _TooLate:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return True

@@ -1,5 +1,6 @@
 """The last look at a span before it leaves: secrets in URLs, and what the conventions dropped, are taken out."""
 
+import logging
 from typing import Any
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -7,6 +8,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status
 
 from .settings import scrub
+
+log = logging.getLogger(__name__)
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
@@ -19,8 +22,18 @@ Copy: Any = type("Copy", (ReadableSpan,), dict.fromkeys(COUNTS, 0))
 class ScrubbingProcessor(BatchSpanProcessor):
     """The batch processor, which sees a span when it has ended: whoever set a URL, and whenever, has done so."""
 
+    _stopped = False
+    _late = 0
+
     def on_end(self, span: ReadableSpan) -> None:
+        if self._stopped and span.context and span.context.trace_flags.sampled:
+            self._late += 1
+            log.error("%d spans ended after shutdown() and are lost; the last was %r", self._late, span.name)
         super().on_end(scrubbed(span))
+
+    def shutdown(self) -> None:
+        self._stopped = True
+        super().shutdown()  # type: ignore[no-untyped-call]
 
 
 def scrubbed(span: ReadableSpan) -> ReadableSpan:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.processor.baggage import BaggageSpanProcessor
@@ -16,14 +17,17 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from ..baggage import SPAN_ATTRIBUTES
 from . import otlp
+from .lifecycle import no_fork
 from .processors import ScrubbingProcessor
+from .retrying import RetryingExporter
 
 log = logging.getLogger(__name__)
+Exporter = Callable[[], Any]
 
 
 def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None:
     """Return a provider of tracers; with OTEL_TRACES_EXPORTER=none it still hands contexts on."""
-    exporters = _exporters("TRACES", unless, console=ConsoleSpanExporter, otlp=otlp.span_exporter)
+    exporters = _exporters("TRACES", unless, ConsoleSpanExporter, lambda: RetryingExporter(otlp.span_exporter()))
     if exporters is None:
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -36,14 +40,16 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
 
 def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
     """Return a provider of meters, or None where no exporter wants metrics: then measuring costs nothing."""
-    exporters = _exporters("METRICS", unless, console=ConsoleMetricExporter, otlp=otlp.metric_exporter)
+    exporters = _exporters("METRICS", unless, ConsoleMetricExporter, otlp.metric_exporter)
+    for exporter in exporters or ():  # a lock of its reader, unlike those of the other processors, would stay locked
+        exporter.export = no_fork(may_begin=True)(exporter.export)
     readers = [PeriodicExportingMetricReader(exporter) for exporter in exporters or ()]
     return MeterProvider(readers, resource, shutdown_on_exit=False) if readers else None
 
 
 def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None:
     """Return a provider of loggers, or None where no exporter wants log records."""
-    exporters = _exporters("LOGS", unless, console=ConsoleLogRecordExporter, otlp=otlp.log_exporter)
+    exporters = _exporters("LOGS", unless, ConsoleLogRecordExporter, lambda: RetryingExporter(otlp.log_exporter()))
     if not exporters:
         return None
     provider = LoggerProvider(resource, shutdown_on_exit=False)
@@ -52,7 +58,7 @@ def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None
     return provider
 
 
-def _exporters(signal: str, installed: object, **exporters: Any) -> list[Any] | None:
+def _exporters(signal: str, installed: object, console: Exporter, otlp: Exporter) -> list[Any] | None:
     # What OpenTelemetry hands out before anybody has installed a provider lives in its API packages.
     if not re.match(r"opentelemetry\.(trace|metrics|_logs)\b", type(installed).__module__):
         log.warning("%s: a %s is already installed; nothing is added to it", signal, type(installed).__qualname__)
@@ -60,7 +66,7 @@ def _exporters(signal: str, installed: object, **exporters: Any) -> list[Any] | 
     built = []
     for name in re.findall("console|otlp", os.environ[f"OTEL_{signal}_EXPORTER"].lower()):
         try:
-            built.append(exporters[name]())
+            built.append({"console": console, "otlp": otlp}[name]())
         except Exception:  # an exporter may raise on anything, say a CA file that is none: serve on without it
             log.exception("OTEL_%s_EXPORTER: %s cannot start and will send nothing", signal, name)
     return built

@@ -1,0 +1,127 @@
+"""The service as a client meets it, and what it tells about that: copy these for your own routes."""
+
+import importlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask.testing import FlaskClient
+from opentelemetry import baggage, propagate, trace
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.metrics.export import Metric
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from .telemetry.fixtures import PACKAGE
+
+app = importlib.import_module(f"{PACKAGE}.app")
+transactions = importlib.import_module(f"{PACKAGE}.transactions")
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    """Return a client of the application."""
+    client: FlaskClient = app.app.test_client()
+    return client
+
+
+def test_a_request_is_one_trace(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+    """A request makes a server span, and the work inside it a child."""
+    assert client.post("/transactions?card=4111", json={"amount_cents": 4999}).status_code == 201
+    work, request = spans.get_finished_spans()
+    assert (request.name, request.kind, request.parent) == ("POST /transactions", SpanKind.SERVER, None)
+    assert (work.name, work.attributes) == ("process_transaction", {"payment.amount_cents": 4999})
+    assert work.parent is not None
+    assert work.parent == request.context
+
+
+def test_a_trace_goes_on_where_the_caller_began_it(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+    """The traceparent header makes the caller's span the parent."""
+    caller = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    client.post("/transactions", json={"amount_cents": 1}, headers=caller)
+    request = spans.get_finished_spans()[-1]
+    assert request.parent is not None
+    assert trace.format_trace_id(request.parent.trace_id) == "0af7651916cd43dd8448eb211c80319c"
+    assert trace.format_span_id(request.parent.span_id) == "b7ad6b7169203331"
+
+
+def test_an_error_shows_on_its_spans(
+    client: FlaskClient, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both spans of a request that fails have the status ERROR; the one that raised holds the exception."""
+
+    def fail() -> None:
+        raise RuntimeError("ledger closed")
+
+    monkeypatch.setattr(transactions, "uuid4", fail)
+    assert client.post("/transactions", json={"amount_cents": 1}).status_code == 500
+    work, request = spans.get_finished_spans()
+    assert (work.status.status_code, request.status.status_code) == (StatusCode.ERROR, StatusCode.ERROR)
+    assert work.events[0].attributes is not None
+    assert work.events[0].attributes["exception.message"] == "ledger closed"
+
+
+@pytest.mark.parametrize("amount", [-1, 49.99, 5.0, "4999", True, None, 2**63])
+def test_a_bad_amount_is_refused(client: FlaskClient, spans: InMemorySpanExporter, amount: object) -> None:
+    """The client gets 422, and the span says so; by the conventions that is no error of the server."""
+    assert client.post("/transactions", json={"amount_cents": amount}).status_code == 422
+    (request,) = spans.get_finished_spans()
+    assert request.attributes is not None
+    assert request.attributes["http.response.status_code"] == 422
+    assert request.status.status_code is StatusCode.UNSET
+
+
+def test_health_is_never_traced(
+    client: FlaskClient, spans: InMemorySpanExporter, metrics: Callable[[], dict[str, Metric]]
+) -> None:
+    """Probes leave neither spans nor durations; the request after them does, so that we would have seen theirs."""
+    assert client.get("/healthz").json == {"status": "alive"}
+    assert client.get("/readyz?full=1").json == {"status": "ready"}
+    client.post("/transactions", json={"amount_cents": 1})
+    assert [span.name for span in spans.get_finished_spans()] == ["process_transaction", "POST /transactions"]
+    points = list(metrics()["http.server.request.duration"].data.data_points)
+    assert sum(point.count for point in points if hasattr(point, "count")) == 1
+
+
+@pytest.mark.parametrize("path", ["/no-such-page", "/healthz-of-somebody"])
+def test_a_path_without_a_route_makes_no_new_name(client: FlaskClient, spans: InMemorySpanExporter, path: str) -> None:
+    """Whatever paths a scanner tries, the spans have one name."""
+    client.get(path)
+    assert [span.name for span in spans.get_finished_spans()] == ["GET"]
+
+
+def test_baggage_comes_in_and_goes_out(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the caller put into baggage can be read here and is handed to whom we call."""
+    seen: dict[str, object] = {}
+
+    def look(amount_cents: int) -> str:
+        seen["tenant"] = baggage.get_baggage("tenant.id")
+        propagate.inject(seen)
+        return str(amount_cents)
+
+    monkeypatch.setattr(app, "process_transaction", look)
+    client.post("/transactions", json={"amount_cents": 1}, headers={"baggage": "tenant.id=acme"})
+    assert seen["tenant"] == "acme"
+    assert seen["baggage"] == "tenant.id=acme"
+
+
+def test_a_thread_keeps_its_parent(spans: InMemorySpanExporter) -> None:
+    """Work handed to a thread pool stays in the trace that handed it over."""
+    tracer = trace.get_tracer(__name__)
+    with tracer.start_as_current_span("request") as request, ThreadPoolExecutor() as pool:
+        pool.submit(lambda: tracer.start_span("background").end()).result()
+    background = spans.get_finished_spans()[0]
+    assert background.parent == request.get_span_context()
+
+
+def test_a_log_record_knows_its_trace(
+    client: FlaskClient, spans: InMemorySpanExporter, logs: InMemoryLogRecordExporter
+) -> None:
+    """What is logged during a request carries the ids of the span that it was logged in."""
+    client.post("/transactions", json={"amount_cents": 1})
+    work = spans.get_finished_spans()[0]
+    (record,) = [log.log_record for log in logs.get_finished_logs() if "processed" in str(log.log_record.body)]
+    assert work.context is not None
+    assert (record.trace_id, record.span_id) == (work.context.trace_id, work.context.span_id)
+    assert record.severity_text == logging.getLevelName(logging.INFO)

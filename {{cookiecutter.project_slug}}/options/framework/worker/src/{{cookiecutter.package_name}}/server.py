@@ -1,0 +1,25 @@
+"""How the service is run, as one asyncio process, and how a message is sent to it."""
+
+import asyncio
+import json
+
+from opentelemetry import propagate, trace
+from redis import Redis
+
+from . import telemetry
+from .worker import QUEUE, REDIS_URL, work
+
+
+def run() -> None:
+    """Work until SIGTERM or SIGINT."""
+    asyncio.run(work())
+
+
+def send(amount_cents: int) -> None:
+    """Put one traced message in the queue."""
+    telemetry.configure()
+    with trace.get_tracer(__name__).start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
+        message: dict[str, object] = {"amount_cents": amount_cents}
+        propagate.inject(message)
+        redis.rpush(QUEUE, json.dumps(message))
+    telemetry.shutdown()
