@@ -1,15 +1,17 @@
 """Endings that are not one SIGTERM: what was answered has still arrived."""
 
 import signal
+import subprocess
 import time
 from http.client import HTTPException
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from ..conftest import Projects
-from ..harness.receiver import Receiver
-from ..harness.service import Service
+from ..harness.receiver import Fault, Receiver
+from ..harness.service import Service, clean_environment
 from .test_delivery import assert_whole, send
 
 pytestmark = pytest.mark.slow
@@ -78,3 +80,42 @@ def test_every_worker_delivers(projects: Projects) -> None:
         assert_whole(receiver.spans, 100)
         # Each worker sends metrics, also one that no connection came to.
         assert len({point.resource["service.instance.id"] for point in receiver.metrics}) == 2
+
+
+# As on Python 3.12.0 to 3.12.2, where no thread can be started once the interpreter has begun to end.
+NO_THREADS = """
+import atexit, logging, threading, time
+from opentelemetry import metrics, trace
+from payment_service import telemetry
+
+def refuse(*_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+telemetry.configure()
+atexit.register(setattr, threading.Thread, "start", refuse)
+atexit.register(lambda: print("ending at", time.time(), flush=True))
+trace.get_tracer("t").start_span("work").end()
+metrics.get_meter("t").create_counter("work").add(1)
+"""
+
+
+@pytest.mark.parametrize("fault", [None, Fault.black_hole(), Fault.refuse()], ids=["healthy", "black hole", "refusing"])
+def test_an_end_without_threads_is_bounded_too(protocol: Any, fault: Fault | None, projects: Projects) -> None:
+    """Where atexit can start no thread, all is sent to a healthy collector, and any other is left after 5 s, once told."""
+    with Receiver(protocol) as receiver:
+        receiver.fault = fault
+        done = subprocess.run(
+            [projects(protocol) / ".venv/bin/python", "-c", NO_THREADS],
+            env=clean_environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        ended = time.time()
+        began = float(done.stdout.partition("ending at ")[2].split()[0])
+        assert ended - began < 6
+        told = done.stdout.count("not everything could be sent within 5 s of shutdown")
+        assert (len(receiver.spans), "work" in {point.name for point in receiver.metrics}, told) == (
+            (1, True, 0) if fault is None else (0, False, 1)
+        )

@@ -83,6 +83,34 @@ def test_a_process_that_just_ends_sends_its_spans() -> None:
     printed_span(run(ONE_SPAN.replace("telemetry.shutdown()", "")))
 
 
+def test_a_span_that_ends_too_late_is_counted() -> None:
+    """What ends after shutdown() cannot be sent any more, and says so, with the number of such spans."""
+    lines = run(ONE_SPAN + "    for name in 'abc': trace.get_tracer('test').start_span(name).end()")
+    late = [line.partition(": ")[2] for line in lines if "ended after shutdown()" in line]
+    assert late[2:] == ["3 spans ended after shutdown() and are lost; the last was 'c'"]
+    printed_span(lines)
+
+
+def test_a_child_of_multiprocessing_sends_its_spans() -> None:
+    """Such a child runs no atexit, and its pool ends it by SIGTERM: its queue is drained all the same."""
+    lines = run(
+        """
+        import multiprocessing, sys, time
+        from opentelemetry import trace
+
+        def work(name):
+            trace.get_tracer("test").start_span(name).end()
+
+        with multiprocessing.get_context("fork").Pool(1, telemetry.configure) as pool:
+            pool.map(work, ["one"])
+        child = multiprocessing.get_context("fork").Process(target=lambda: (telemetry.configure(), work("two")))
+        child.start()
+        child.join()
+        """
+    )
+    assert [line.split('"')[3] for line in lines if line.startswith('    "name"')] == ["one", "two"]
+
+
 def test_a_bad_setting_is_one_error_and_no_reason_to_stop() -> None:
     """The service goes on, also where OpenTelemetry itself would raise while it is imported."""
     lines = run(ONE_SPAN, OTEL_PROPAGATORS="b3", OTEL_BSP_MAX_QUEUE_SIZE="many")

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _configured_in: int | None = None
 _changed = threading.Condition()
 _exporting = _forking = 0
+_handlers: list[logging.Handler] = []
 to_drain: list[list[Any]] = []  # providers or None; those of one list are shut down together, list after list
 
 
@@ -73,11 +74,23 @@ def _before_fork() -> None:
     global _forking
     with _changed:
         _forking += 1
-        _changed.wait_for(lambda: not _exporting, FORK_WAITS_SECONDS)
+    end, interval = time.monotonic() + FORK_WAITS_SECONDS, sys.getswitchinterval()
+    while True:
+        # A thread that records must not be stopped between locking and unlocking: each may go on to where it waits.
+        sys.setswitchinterval(0.1)
+        time.sleep(0.002)
+        sys.setswitchinterval(interval)
+        if not _exporting or time.monotonic() > end:
+            break
+    _handlers[:] = logging.getLogger().handlers
+    for handler in _handlers:  # who writes a line meanwhile holds the stream's lock, and the child could never write
+        handler.acquire()
 
 
 def _after_fork() -> None:
     global _forking
+    for handler in _handlers:  # in the child logging makes new locks
+        handler.release()
     with _changed:
         _forking -= 1
         _changed.notify_all()
@@ -97,19 +110,19 @@ class _TooLate(BaseException):
 
 def drain() -> None:
     """Shut the providers down, each in a thread that is left behind when DEADLINE_SECONDS are over."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    end, late = time.monotonic() + DEADLINE_SECONDS, False
     while to_drain:
         threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
-        late = False
         for thread in threads:
             try:
                 thread.start()
-            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit, and run it in this one
+            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit: it is run in this one
                 late |= not _within(end - time.monotonic(), thread.run)
         for thread in filter(threading.Thread.is_alive, threads):
             thread.join(max(0.0, end - time.monotonic()))
-        if late or any(thread.is_alive() for thread in threads):
-            log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)
+            late |= thread.is_alive()
+    if late:
+        log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)
 
 
 def _within(seconds: float, run: Callable[[], None]) -> bool:
@@ -118,7 +131,7 @@ def _within(seconds: float, run: Callable[[], None]) -> bool:
         raise _TooLate
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
+    signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds), 0.2)  # again and again: one alone may be swallowed
     try:
         run()
     except _TooLate:

@@ -13,6 +13,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 class Session(requests.Session):
     """Lets the exporter's certificate win over REQUESTS_CA_BUNDLE, and a redirect be the failure that it is."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        os.register_at_fork(after_in_child=self.close)  # two processes that write to one connection garble both
+
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         own = {"verify": self.verify} if isinstance(self.verify, str) else {}
         response = super().send(request, **settings | own)
