@@ -10,8 +10,11 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 
+TRY_AGAIN = (429, 502, 503, 504)  # the exporter does
+
+
 class Session(requests.Session):
-    """Lets the exporter's certificate win over REQUESTS_CA_BUNDLE, and a redirect be the failure that it is."""
+    """Lets the exporter's certificate win over REQUESTS_CA_BUNDLE, and a refusal be the failure that it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,8 +23,10 @@ class Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         own = {"verify": self.verify} if isinstance(self.verify, str) else {}
         response = super().send(request, **settings | own)
-        if response.is_redirect:  # the exporter would take it for success, though nobody has got anything
-            raise requests.ConnectionError(f"{response.status_code}: redirected to {response.headers['location']}")
+        # The exporter would take a redirect for success, and count as sent what was refused.
+        if response.status_code >= 300 and response.status_code not in TRY_AGAIN:
+            where = f", redirected to {response.headers['location']}" if response.is_redirect else ""
+            raise requests.HTTPError(f"{response.status_code} {response.reason}{where}")
         return response
 
 
