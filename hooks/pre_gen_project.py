@@ -14,14 +14,15 @@ GIVEN = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 # Every name that something else has in the environment of a generated service, of whatever kind: distributions and
 # modules (hyphens written as underscores), commands, the service's own tests. A second owner breaks the first.
 TAKEN = """
-activate activate_this amqp annotated_doc annotated_types anyio ast_serialize billiard blinker celery certifi cffi
-charset_normalizer click click_didyoumean click_plugins click_repl colorama dateutil deactivate dmypy dotenv execnet
-fastapi flask google googleapis_common_protos greenlet grpc grpcio gunicorn gunicornc h11 hatch hatchling httpcore
-httpcore2 httptools httpx httpx2 idna iniconfig itsdangerous jinja2 kombu librt markupsafe mypy mypy_extensions mypyc
-normalizer opentelemetry packaging pathspec pip pip3 pluggy prompt_toolkit protobuf py pydantic pydantic_core pydoc
-pygmentize pygments pytest python python3 python_dateutil python_dotenv pyyaml redis requests ruff setuptools six
-starlette stubgen stubtest tests truststore typing_extensions typing_inspection tzdata tzlocal urllib3 uv uvicorn uvloop
-uvx vine watchfiles wcwidth websockets werkzeug wheel wrapt xdist yaml
+activate activate_this amqp annotated_doc annotated_types anyio ast_serialize billiard blinker celery celery_types
+certifi cffi charset_normalizer click click_didyoumean click_plugins click_repl colorama dateutil deactivate dmypy
+dotenv execnet fastapi flask google googleapis_common_protos greenlet grpc grpcio gunicorn gunicornc h11 hatch
+hatchling httpcore httpcore2 httptools httpx httpx2 idna iniconfig itsdangerous jinja2 kombu librt markupsafe mypy
+mypy_extensions mypyc normalizer opentelemetry packaging pathspec pip pip3 pluggy prompt_toolkit protobuf py
+pydantic pydantic_core pydoc pygmentize pygments pytest python python3 python_dateutil python_dotenv pyyaml redis
+requests ruff setuptools six starlette stubgen stubtest tests truststore types_gunicorn typing_extensions
+typing_inspection tzdata tzlocal urllib3 uv uvicorn uvloop uvx vine watchfiles wcwidth websockets werkzeug wheel
+wrapt xdist yaml
 """.split()
 TAKEN_PREFIXES = ("opentelemetry_", "pytest_")
 # What some Pythons from 3.11 on have and others have not: the service shall run on all of them.

@@ -16,7 +16,7 @@ from .harness.service import install, render
 
 ROOT = Path(__file__).resolve().parents[1]
 
-Projects = Callable[[str], Path]
+Projects = Callable[..., Path]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,13 +73,14 @@ def choices() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
-    """Return a function from an otlp_protocol to the default service, installed; each is made once in a session."""
+    """Return a function from an otlp_protocol, and a framework, to that service, installed; each is made once."""
 
     @cache
-    def project(protocol: str) -> Path:
-        return install(render(tmp_path_factory.mktemp(protocol), otlp_protocol=protocol))
+    def installed(protocol: str, framework: str) -> Path:
+        project = render(tmp_path_factory.mktemp(protocol), otlp_protocol=protocol, framework=framework)
+        return install(project, "--all-extras")
 
-    return project
+    return lambda protocol, framework="fastapi": installed(protocol, framework)
 
 
 @pytest.fixture(params=["grpc", "http"])

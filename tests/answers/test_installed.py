@@ -30,6 +30,7 @@ def test_dependencies_are_taken(rendered: Callable[..., Path], choices: dict[str
         data = tomllib.loads((project / TOML).read_text())
         wanted = [
             *data["project"]["dependencies"],
+            *data["project"].get("optional-dependencies", {}).get("gunicorn", ()),
             *data["dependency-groups"]["dev"],
             *data["build-system"]["requires"],
         ]
@@ -65,8 +66,8 @@ def test_installed_names_are_taken(
     names: set[str] = set()
     for values in product(choices["framework"], choices["otlp_protocol"]):
         project = rendered(framework=values[0], otlp_protocol=values[1])
-        names |= installed(install(shutil.copytree(project, tmp_path / "-".join(values))))
-    assert {"fastapi", "uvicorn", "grpc", "requests", "activate", "python3"} <= names
+        names |= installed(install(shutil.copytree(project, tmp_path / "-".join(values)), "--all-extras"))
+    assert {"celery", "fastapi", "flask", "gunicorn", "redis", "uvicorn", "grpc", "requests", "activate", "python3"} <= names
     assert free(names) == set()
 
 

@@ -11,10 +11,14 @@ from .tools import judge
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["grpc", "http"])
+FRAMEWORKS = ("fastapi", "flask", "celery", "worker")
+
+
+@pytest.fixture(params=[*FRAMEWORKS, "fastapi-http"])
 def project(request: pytest.FixtureRequest, projects: Projects) -> Path:
-    """Return the default service with each otlp_protocol, installed."""
-    return projects(request.param)
+    """Return a service of each framework, installed, and one with the other otlp_protocol."""
+    framework, _, protocol = request.param.partition("-")
+    return projects(protocol or "grpc", framework)
 
 
 @pytest.mark.parametrize(

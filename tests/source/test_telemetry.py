@@ -75,14 +75,15 @@ def test_functions_fit_on_a_screen() -> None:
 
 
 def test_telemetry_can_be_read_in_one_sitting() -> None:
-    """The default service's telemetry/, its doctor aside, has fewer than 450 lines; another protocol adds a few."""
+    """The default service's telemetry/, its doctor aside, has fewer than 650 lines; another answer adds a few."""
     lines: dict[tuple[str, ...], int] = {}
     for path in template.python(template.TELEMETRY):
         if path.name != "doctor.py":
             lines[template.room(path)] = lines.get(template.room(path), 0) + len(path.read_text().splitlines())
-    assert lines.keys() == {(), ("otlp_protocol", "grpc"), ("otlp_protocol", "http")}
-    assert lines[()] + lines["otlp_protocol", "grpc"] < 450
-    assert lines[()] + lines["otlp_protocol", "http"] < 475
+    rooms = lines.keys() - {()}
+    assert rooms == {("framework", "celery"), ("otlp_protocol", "grpc"), ("otlp_protocol", "http")}
+    assert lines[()] + lines["otlp_protocol", "grpc"] < 650
+    assert max(lines[room] for room in rooms) < 60
 
 
 def test_only_deploy_names_an_endpoint() -> None:

@@ -1,6 +1,7 @@
 """The work of this service: replace it with yours."""
 
 import logging
+from typing import TypeGuard
 from uuid import uuid4
 
 from opentelemetry import trace
@@ -12,9 +13,18 @@ tracer = trace.get_tracer(__name__)
 MAX_AMOUNT_CENTS = 2**63 - 1
 
 
+def is_amount(value: object) -> TypeGuard[int]:
+    """Tell whether this is a whole number of cents that can be processed."""
+    return type(value) is int and 0 <= value <= MAX_AMOUNT_CENTS  # a bool is an int too, but no amount
+
+
 def process_transaction(amount_cents: int) -> str:
-    """Record a transaction of 0 to MAX_AMOUNT_CENTS cents and return its id."""
+    """Record a transaction and return its id; raise ValueError, and show it on the span, if that is no amount."""
     with tracer.start_as_current_span("process_transaction") as span:
+        if not is_amount(amount_cents):
+            raise ValueError(
+                f"amount_cents must be a whole number from 0 to {MAX_AMOUNT_CENTS}, got {amount_cents!r:.50}"
+            )
         span.set_attribute("payment.amount_cents", amount_cents)
         transaction_id = str(uuid4())
         log.info("processed transaction %s", transaction_id)

@@ -10,7 +10,10 @@ from typing import Any
 
 telemetry = importlib.import_module("{{ cookiecutter.package_name }}.telemetry")
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
+if not (port.isdecimal() and int(port) < 65536):
+    raise SystemExit(f"PORT must be a number from 0 to 65535, got {port!r}; the service does not start")
+bind = f"[{host}]:{port}"  # the brackets are for IPv6, and do no harm to others
 worker_class = "asgi"
 # What a worker gets after SIGTERM: 15 s for open requests, and 5 s to drain telemetry. The grace period of the
 # deployment must be longer.

@@ -4,17 +4,21 @@ from opentelemetry import trace
 
 from . import telemetry
 from .tasks import app, process_transaction
+from .telemetry.settings import scrub
 
 
 def run() -> None:
-    """Work until SIGTERM or SIGINT, with as many processes as there are cores."""
-    telemetry.report()  # once, and not in each of the processes, which are forked from this one
-    app.worker_main(["worker", "--loglevel", "INFO"])
+    """Work until SIGTERM or SIGINT."""
+    app.worker_main(["worker"])
 
 
 def send(amount_cents: int) -> None:
     """Put one traced task in the queue."""
     telemetry.configure()
-    with trace.get_tracer(__name__).start_as_current_span("send"):
-        process_transaction.delay(amount_cents)
-    telemetry.shutdown()
+    try:
+        with trace.get_tracer(__name__).start_as_current_span("send"):
+            process_transaction.delay(amount_cents)
+    except Exception as error:  # a sentence says it better than a traceback
+        raise SystemExit(f"nothing was sent; REDIS_URL is {scrub(app.conf.broker_url)}: {error}") from None
+    finally:
+        telemetry.shutdown()

@@ -3,39 +3,47 @@
 import os
 from typing import Any
 
-from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown, worker_shutdown
+from celery import Celery, signals
 
 from . import telemetry, transactions
-from .queue_tracing import trace_tasks
+from .telemetry import queue_tracing
 
-app = Celery(__package__, broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
-app.conf.update(
-    broker_connection_retry_on_startup=True,
-    task_ignore_result=True,
-    worker_concurrency=int(os.environ.get("WEB_CONCURRENCY", "2")),  # Celery's own default is a process for each core
-    worker_hijack_root_logger=False,  # lines go where all lines go, with the ids of their trace
-)
-trace_tasks()
+processes = os.environ.get("WEB_CONCURRENCY", "2")  # Celery's own default is one for each core
+if not (processes.isdecimal() and int(processes)):
+    raise SystemExit(f"WEB_CONCURRENCY must be a whole number above 0, got {processes!r}; the service does not start")
+
+app = Celery(__package__, broker=os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0")
+app.conf.update(broker_connection_retry_on_startup=True, task_ignore_result=True, worker_concurrency=int(processes))
 
 
-# In the processes that run tasks, and after the fork: the parent of a prefork pool runs none.
-@worker_process_init.connect(weak=False)
+@signals.setup_logging.connect
+def report(**_: Any) -> None:
+    """Let lines go where all lines go, with the ids of their trace, and say once what is wrong with the settings."""
+    telemetry.report()
+
+
+# In each process that runs tasks, and after the fork: the parent of a prefork pool runs none. Pools of threads or
+# greenlets do not send the first signal; where it was sent, the second changes nothing.
+@signals.worker_process_init.connect
+@signals.task_prerun.connect
 def start(**_: Any) -> None:
-    """Configure telemetry in this process of the pool; the solo pool sends this signal too."""
+    """Configure telemetry in this process."""
     telemetry.configure()
 
 
-@worker_process_shutdown.connect(weak=False)
-@worker_shutdown.connect(weak=False)
+@signals.worker_process_shutdown.connect
+@signals.worker_shutdown.connect
 def stop(**_: Any) -> None:
-    """Drain before the process is gone; the solo pool sends only the second signal."""
+    """Drain before the process is gone; all pools but prefork send only the second signal."""
     telemetry.shutdown()
+
+
+signals.before_task_publish.connect(queue_tracing.hand_over)
+signals.task_prerun.connect(queue_tracing.begin)  # after start(), which is called first
+signals.task_postrun.connect(queue_tracing.end)
 
 
 @app.task(name="process_transaction")
 def process_transaction(amount_cents: int) -> str:
     """Process a transaction; anything but a whole number of cents is a task that fails."""
-    if type(amount_cents) is not int or not 0 <= amount_cents <= transactions.MAX_AMOUNT_CENTS:  # a bool is an int too
-        raise ValueError(f"amount_cents must be 0 to {transactions.MAX_AMOUNT_CENTS}, got {amount_cents!r}")
     return transactions.process_transaction(amount_cents)

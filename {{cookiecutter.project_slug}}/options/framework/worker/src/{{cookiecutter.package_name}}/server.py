@@ -7,6 +7,7 @@ from opentelemetry import propagate, trace
 from redis import Redis
 
 from . import telemetry
+from .telemetry.settings import scrub
 from .worker import QUEUE, REDIS_URL, work
 
 
@@ -18,8 +19,12 @@ def run() -> None:
 def send(amount_cents: int) -> None:
     """Put one traced message in the queue."""
     telemetry.configure()
-    with trace.get_tracer(__name__).start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
-        message: dict[str, object] = {"amount_cents": amount_cents}
-        propagate.inject(message)
-        redis.rpush(QUEUE, json.dumps(message))
-    telemetry.shutdown()
+    try:
+        with trace.get_tracer(__name__).start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
+            message: dict[str, object] = {"amount_cents": amount_cents}
+            propagate.inject(message)
+            redis.rpush(QUEUE, json.dumps(message))
+    except Exception as error:  # a sentence says it better than a traceback
+        raise SystemExit(f"nothing was sent; REDIS_URL is {scrub(REDIS_URL)}: {error}") from None
+    finally:
+        telemetry.shutdown()

@@ -7,27 +7,35 @@ import os
 import signal
 
 from opentelemetry import context, propagate
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import RedisError
 
 from . import telemetry
-from .transactions import MAX_AMOUNT_CENTS, process_transaction
+from .transactions import process_transaction
 
 log = logging.getLogger(__name__)
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 QUEUE = "transactions"
 PAUSE_SECONDS = 1
 
 
 async def handle(message: str | bytes) -> None:
-    """Do the work of one message, as a part of the trace that its sender began."""
-    body = json.loads(message)
-    token = context.attach(propagate.extract(body))
+    """Do the work of one message, as a part of the trace that its sender began.
+
+    A message that cannot be handled is logged, and dropped: it must not stop those after it.
+    """
     try:
-        amount = body["amount_cents"]
-        if type(amount) is not int or not 0 <= amount <= MAX_AMOUNT_CENTS:  # a bool is an int too, but no amount
-            raise ValueError(f"amount_cents must be a whole number from 0 to {MAX_AMOUNT_CENTS}, got {amount!r}")
-        process_transaction(amount)
+        body = json.loads(message)
+        carrier = {name: value for name, value in body.items() if isinstance(value, str)}
+    except (ValueError, AttributeError) as error:
+        log.error("a message was dropped, because it is no JSON object: %s", error)
+        return
+    token = context.attach(propagate.extract(carrier, context.Context()))
+    try:
+        process_transaction(body.get("amount_cents"))
+    except Exception:
+        log.exception("a message was dropped")
     finally:
         context.detach(token)
 
@@ -42,16 +50,14 @@ async def work() -> None:
     try:
         while not stopping.is_set():
             try:
-                taken = await redis.blpop([QUEUE], timeout=PAUSE_SECONDS)  # then it looks whether it shall stop
-            except (ConnectionError, TimeoutError) as error:
+                with suppress_instrumentation():  # to look for a message is no work: it would be a trace each time
+                    taken = await redis.blpop([QUEUE], timeout=PAUSE_SECONDS)  # then it looks whether it shall stop
+            except RedisError as error:
                 log.warning("Redis cannot be reached, trying again: %s", error)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if taken:
-                try:
-                    await handle(taken[1])
-                except Exception:  # a message that cannot be handled must not stop those after it
-                    log.exception("a message was dropped")
+                await handle(taken[1])
     finally:
-        await redis.aclose()
         await asyncio.to_thread(telemetry.shutdown)
+        await redis.aclose()

@@ -1,0 +1,171 @@
+"""The worker as a sender meets it, and what it tells about that: copy these for your own messages."""
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import pytest
+from opentelemetry import baggage, propagate, trace
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+from redis.exceptions import ConnectionError
+
+from .telemetry.fixtures import PACKAGE
+
+server = importlib.import_module(f"{PACKAGE}.server")
+transactions = importlib.import_module(f"{PACKAGE}.transactions")
+worker = importlib.import_module(f"{PACKAGE}.worker")
+
+TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+CALLER = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}
+
+
+class Queue(list[Any]):
+    """Stands in for Redis with a list; an exception in it is raised, and where it is empty the worker is stopped."""
+
+    async def blpop(self, keys: list[str], timeout: float) -> tuple[bytes, Any] | None:
+        assert (keys, timeout > 0) == ([worker.QUEUE], True)
+        if not self:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(timeout)
+            return None
+        message = self.pop(0)
+        if isinstance(message, Exception):
+            raise message
+        return keys[0].encode(), message
+
+    def rpush(self, key: str, message: str) -> None:
+        assert key == worker.QUEUE
+        self.append(message)
+
+    async def aclose(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def work_through(monkeypatch: pytest.MonkeyPatch, messages: Iterable[Any]) -> None:
+    """Let the worker handle these messages, and stop it by SIGTERM."""
+    monkeypatch.setattr(worker.Redis, "from_url", lambda _: Queue(messages))
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    asyncio.run(worker.work())
+
+
+def test_a_message_belongs_to_the_trace_of_its_sender(
+    spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work of a message is one span, and the context in the message its parent."""
+    work_through(monkeypatch, [json.dumps({"amount_cents": 4999} | CALLER)])
+    (work,) = spans.get_finished_spans()
+    assert (work.name, work.attributes) == ("process_transaction", {"payment.amount_cents": 4999})
+    assert work.parent is not None
+    assert (trace.format_trace_id(work.parent.trace_id), work.parent.is_remote) == (TRACE_ID, True)
+    assert trace.format_span_id(work.parent.span_id) == SPAN_ID
+
+
+def test_what_is_sent_is_one_trace(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The span of send() is the parent of the work, across the queue."""
+    queue = Queue()
+    monkeypatch.setattr(server.Redis, "from_url", lambda _: queue)
+    server.send(4999)
+    work_through(monkeypatch, queue)
+    sent, work = spans.get_finished_spans()
+    assert (sent.name, sent.parent, work.name) == ("send", None, "process_transaction")
+    assert sent.context is not None
+    assert work.parent is not None
+    assert (work.parent.trace_id, work.parent.span_id) == (sent.context.trace_id, sent.context.span_id)
+
+
+def test_messages_without_a_trace_begin_one_each(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of one message's trace is left for the next, whatever its traceparent is."""
+    messages: list[dict[str, Any]] = [{"amount_cents": 1} | CALLER, {"amount_cents": 2}]
+    strange: list[object] = ["", "00-1-2-3", 5, [], None]
+    messages += [{"amount_cents": 3, "traceparent": parent} for parent in strange]
+    work_through(monkeypatch, map(json.dumps, messages))
+    first, *others = spans.get_finished_spans()
+    assert first.parent is not None
+    assert [span.parent for span in others] == [None] * 6
+    assert len({span.context.trace_id for span in others if span.context}) == 6
+
+
+def test_an_error_shows_on_its_span(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The span of work that fails has the status ERROR and holds the exception; the next message is handled."""
+    monkeypatch.setattr(transactions, "uuid4", iter([]).__next__)
+    work_through(monkeypatch, [json.dumps({"amount_cents": 1} | CALLER), '{"amount_cents": 2}'])
+    failed, also = spans.get_finished_spans()
+    assert (failed.status.status_code, also.status.status_code) == (StatusCode.ERROR, StatusCode.ERROR)
+    assert failed.events[0].attributes is not None
+    assert failed.events[0].attributes["exception.type"] == "StopIteration"
+
+
+@pytest.mark.parametrize("amount", [-1, 49.99, "4999", True, None, 2**63])
+def test_a_bad_amount_is_an_error(spans: InMemorySpanExporter, amount: object) -> None:
+    """What is no amount is dropped, and the span says why."""
+    asyncio.run(worker.handle(json.dumps({"amount_cents": amount})))
+    (work,) = spans.get_finished_spans()
+    assert f"amount_cents must be a whole number from 0 to {2**63 - 1}, got {amount!r}" in str(work.status.description)
+
+
+@pytest.mark.parametrize("message", ["", "{", "[1]", "5", "null", b"\xff"])
+def test_what_is_no_message_is_logged(
+    message: str | bytes, logs: InMemoryLogRecordExporter, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no JSON object is one ERROR, and the message after it is handled."""
+    work_through(monkeypatch, [message, '{"amount_cents": 1}'])
+    records = [log.log_record for log in logs.get_finished_logs()]
+    assert [record.severity_text for record in records] == ["ERROR", "INFO"]
+    assert "no JSON object" in str(records[0].body)
+    assert len(spans.get_finished_spans()) == 1
+
+
+def test_the_queue_may_go_away(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis cannot be reached the worker waits, and then goes on."""
+    work_through(monkeypatch, [ConnectionError("gone"), '{"amount_cents": 1}', ConnectionError("again")])
+    assert [span.name for span in spans.get_finished_spans()] == ["process_transaction"]
+
+
+def test_baggage_comes_in_and_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the sender put into baggage can be read here and is handed to whom we call."""
+    seen: dict[str, object] = {}
+
+    def look(amount_cents: int) -> str:
+        seen["tenant"] = baggage.get_baggage("tenant.id")
+        propagate.inject(seen)
+        return str(amount_cents)
+
+    monkeypatch.setattr(worker, "process_transaction", look)
+    asyncio.run(worker.handle(json.dumps({"amount_cents": 1, "baggage": "tenant.id=acme"})))
+    assert seen["tenant"] == "acme"
+    assert seen["baggage"] == "tenant.id=acme"
+
+
+def test_a_thread_keeps_its_parent(spans: InMemorySpanExporter) -> None:
+    """Work handed to a thread pool stays in the trace that handed it over."""
+    tracer = trace.get_tracer(__name__)
+    with tracer.start_as_current_span("work") as work, ThreadPoolExecutor() as pool:
+        pool.submit(lambda: tracer.start_span("background").end()).result()
+    background = spans.get_finished_spans()[0]
+    assert background.parent == work.get_span_context()
+
+
+def test_a_log_record_knows_its_trace(spans: InMemorySpanExporter, logs: InMemoryLogRecordExporter) -> None:
+    """What is logged in the work of a message carries the ids of its span; that it was dropped, those of its trace."""
+    asyncio.run(worker.handle(json.dumps({"amount_cents": 1} | CALLER)))
+    asyncio.run(worker.handle(json.dumps({"amount_cents": -1} | CALLER)))
+    work = spans.get_finished_spans()[0]
+    processed, dropped = [log.log_record for log in logs.get_finished_logs()]
+    assert work.context is not None
+    assert (processed.trace_id, processed.span_id) == (work.context.trace_id, work.context.span_id)
+    assert processed.severity_text == logging.getLevelName(logging.INFO)
+    assert (dropped.trace_id, dropped.severity_text) == (work.context.trace_id, "ERROR")
