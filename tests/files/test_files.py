@@ -77,7 +77,7 @@ def test_nothing_of_the_template_is_left(project: Path) -> None:
         if name.startswith(".github/workflows/"):
             assert "${{ " in text
             text = text.replace("${{", "")
-        assert re.findall(r"\{\{|\{%|\{#|cookiecutter\.\w", text) == [], name
+        assert re.findall(r"\{\{|\{%|\{#|#%|cookiecutter\.\w", text) == [], name
 
 
 def test_text_files_end_with_one_newline(project: Path) -> None:

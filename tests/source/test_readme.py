@@ -43,5 +43,5 @@ def test_every_subcommand_exists(readme: Path) -> None:
     """The only word that follows the command in a README is one that the command takes."""
     named = set(re.findall(r"uv run payment-service ([a-z]+)", rendered(readme)))
     source = (template.PROJECT / template.PACKAGE / "__main__.py").read_text()
-    assert named == {"doctor"}
-    assert '"doctor"' in source
+    assert "doctor" in named
+    assert [command for command in named if f'add_parser("{command}"' not in source] == []

@@ -4,7 +4,10 @@ import importlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 from opentelemetry import baggage, propagate, trace
@@ -15,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from .telemetry.fixtures import PACKAGE
 
+# By name, so that this file reads the same in every service; `from your_package import app` does as well.
 app = importlib.import_module(f"{PACKAGE}.app")
 transactions = importlib.import_module(f"{PACKAGE}.transactions")
 
@@ -31,6 +35,8 @@ def test_a_request_is_one_trace(client: FlaskClient, spans: InMemorySpanExporter
     assert client.post("/transactions?card=4111", json={"amount_cents": 4999}).status_code == 201
     work, request = spans.get_finished_spans()
     assert (request.name, request.kind, request.parent) == ("POST /transactions", SpanKind.SERVER, None)
+    assert request.attributes is not None
+    assert request.attributes["url.query"] == "card=REDACTED"
     assert (work.name, work.attributes) == ("process_transaction", {"payment.amount_cents": 4999})
     assert work.parent is not None
     assert work.parent == request.context
@@ -60,6 +66,8 @@ def test_an_error_shows_on_its_spans(
     assert (work.status.status_code, request.status.status_code) == (StatusCode.ERROR, StatusCode.ERROR)
     assert work.events[0].attributes is not None
     assert work.events[0].attributes["exception.message"] == "ledger closed"
+    assert request.attributes is not None
+    assert request.attributes["error.type"] == "500"
 
 
 @pytest.mark.parametrize("amount", [-1, 49.99, 5.0, "4999", True, None, 2**63])
@@ -84,11 +92,25 @@ def test_health_is_never_traced(
     assert sum(point.count for point in points if hasattr(point, "count")) == 1
 
 
-@pytest.mark.parametrize("path", ["/no-such-page", "/healthz-of-somebody"])
-def test_a_path_without_a_route_makes_no_new_name(client: FlaskClient, spans: InMemorySpanExporter, path: str) -> None:
-    """Whatever paths a scanner tries, the spans have one name."""
-    client.get(path)
-    assert [span.name for span in spans.get_finished_spans()] == ["GET"]
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/no-such-page", "GET"),
+        ("GET", "/healthz-of-somebody", "GET"),
+        ("GET", "/no-such-page?next=/healthz", "GET"),
+        ("GET", "/no/readyz", "GET"),
+        ("PATCH", "/transactions", "PATCH"),
+        ("HEAD", "/transactions", "HEAD"),
+        ("OPTIONS", "/transactions", "OPTIONS /transactions"),
+        ("BREW", "/transactions", "HTTP"),
+    ],
+)
+def test_no_path_makes_a_new_name(
+    client: FlaskClient, spans: InMemorySpanExporter, method: str, path: str, name: str
+) -> None:
+    """Whatever methods and paths a scanner tries, the names of the spans are few, and none of them is hidden."""
+    client.open(path, method=method)
+    assert [span.name for span in spans.get_finished_spans()] == [name]
 
 
 def test_baggage_comes_in_and_goes_out(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +126,30 @@ def test_baggage_comes_in_and_goes_out(client: FlaskClient, monkeypatch: pytest.
     client.post("/transactions", json={"amount_cents": 1}, headers={"baggage": "tenant.id=acme"})
     assert seen["tenant"] == "acme"
     assert seen["baggage"] == "tenant.id=acme"
+
+
+def test_an_outgoing_call_carries_the_trace_on(spans: InMemorySpanExporter) -> None:
+    """A call by httpx is a client span, and the server that is called finds the traceparent of that span.
+
+    The server is a real one: httpx.MockTransport would go past the instrumentation.
+    """
+    received: dict[str, str] = {}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            received.update(self.headers)
+            self.send_response(204)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        httpx.get(f"http://127.0.0.1:{server.server_port}/stock?token=s3cret")
+    (call,) = spans.get_finished_spans()
+    assert (call.name, call.kind) == ("GET", SpanKind.CLIENT)
+    assert call.attributes is not None
+    assert str(call.attributes["url.full"]).endswith("/stock?token=REDACTED")
+    assert call.context is not None
+    assert trace.format_span_id(call.context.span_id) in received["traceparent"]
 
 
 def test_a_thread_keeps_its_parent(spans: InMemorySpanExporter) -> None:

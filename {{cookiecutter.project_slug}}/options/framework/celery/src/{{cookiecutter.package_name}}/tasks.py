@@ -1,5 +1,6 @@
 """The Celery application: your tasks go here."""
 
+import logging
 import os
 from typing import Any
 
@@ -16,10 +17,18 @@ app = Celery(__package__, broker=os.environ.get("REDIS_URL") or "redis://127.0.0
 app.conf.update(broker_connection_retry_on_startup=True, task_ignore_result=True, worker_concurrency=int(processes))
 
 
+def plain(record: logging.LogRecord) -> bool:
+    """Take out of a line what Celery adds to it, arguments and results, and what would be sent as an attribute."""
+    record.__dict__.pop("data", None)
+    return True
+
+
 @signals.setup_logging.connect
 def report(**_: Any) -> None:
     """Let lines go where all lines go, with the ids of their trace, and say once what is wrong with the settings."""
     telemetry.report()
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).addFilter(plain)
 
 
 # In each process that runs tasks, and after the fork: the parent of a prefork pool runs none. Pools of threads or

@@ -24,7 +24,7 @@ def send(amount_cents: int) -> None:
             message: dict[str, object] = {"amount_cents": amount_cents}
             propagate.inject(message)
             redis.rpush(QUEUE, json.dumps(message))
-    except Exception as error:  # a sentence says it better than a traceback
+    except Exception as error:  # noqa: BLE001, a sentence says it better than a traceback
         raise SystemExit(f"nothing was sent; REDIS_URL is {scrub(REDIS_URL)}: {error}") from None
     finally:
         telemetry.shutdown()

@@ -25,9 +25,10 @@ def begin(task: Any, **_: Any) -> None:
         messaging.MESSAGING_SYSTEM: "celery",
         messaging.MESSAGING_OPERATION_NAME: "run",
         messaging.MESSAGING_OPERATION_TYPE: "process",
-        messaging.MESSAGING_DESTINATION_NAME: (task.request.delivery_info or {}).get("routing_key") or "",
         messaging.MESSAGING_MESSAGE_ID: task.request.id,
     }
+    if queue := (task.request.delivery_info or {}).get("routing_key"):
+        attributes[messaging.MESSAGING_DESTINATION_NAME] = queue
     span = tracer.start_span(f"run {task.name}", parent, SpanKind.CONSUMER, attributes)
     task.request.span = span
     task.request.span_token = context.attach(trace.set_span_in_context(span, parent))
