@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     copy = Path(tempfile.mkdtemp(prefix="template-"))
     config.add_cleanup(lambda: shutil.rmtree(copy, ignore_errors=True))
     caches = shutil.ignore_patterns("__pycache__", "*_cache", ".venv")
-    for name in ("hooks", "{{cookiecutter.project_slug}}"):
+    for name in ("hooks", "templates", "{{cookiecutter.project_slug}}"):
         shutil.copytree(ROOT / name, copy / name, ignore=caches)
     shutil.copy(ROOT / "cookiecutter.json", copy)
     config.option.template = str(copy)

@@ -59,6 +59,9 @@ def test_the_list_covers_every_choice() -> None:
 def test_exactly_these_files(answers: dict[str, str], project: Path) -> None:
     """Every combination renders to the files of all services and those of its answers, each once, and no others."""
     expected = PATHS["all"] + [path for question, value in answers.items() for path in PATHS[question][value]]
+    for more in PATHS["together"]:
+        if all(value in more.get(question, [value]) for question, value in answers.items()):
+            expected += more["paths"]
     assert [name for name, _ in files(project)] == sorted(expected, key=lambda name: Path(name).parts)
 
 

@@ -1,0 +1,1 @@
+"""What deploys the service: four targets that say the same, each judged by its own validators."""
