@@ -1,0 +1,1 @@
+"""The shipped configurations of the OpenTelemetry Collector, in a real one."""
