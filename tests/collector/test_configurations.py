@@ -1,0 +1,128 @@
+"""The shipped configurations are valid, are made of what is built, and ask for the variables that their README names."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks import collector as benchmark
+
+from ..manifests.table import table
+from .build import COMPONENTS, RELEASE
+
+KINDS = {"agent", "gateway"}
+REQUIRED = {
+    "agent": {"GATEWAY_ENDPOINT": "gateway.example.com:4317"},
+    "gateway": {
+        "PEERS": "{dns: {hostname: peers.example.com, port: '4319'}}",
+        "PEERS_SERVER_NAME": "gateway.example.com",
+        "TLS_CERT_FILE": "/cert",
+        "TLS_KEY_FILE": "/key",
+        "BACKEND_ENDPOINT": "backend.example.com:4317",
+    },
+}
+
+
+def used(configurations: Path, kind: str) -> dict[str, str | None]:
+    """Return the variables that a configuration reads, with their defaults; None where it has none."""
+    text = (configurations / f"{kind}.yaml").read_text()
+    found: dict[str, set[str | None]] = {}
+    for name, default in re.findall(r"\$\{env:(\w+)(:-[^}]*)?\}", text):
+        found.setdefault(name, set()).add(default[2:] if default else None)
+    assert [name for name, defaults in found.items() if len(defaults) > 1] == []
+    return {name: defaults.pop() for name, defaults in found.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_it_is_valid(kind: str, binary: Path, configurations: Path, tmp_path: Path) -> None:
+    """The Collector takes it with nothing set but what has no default; and not with a misspelt key."""
+
+    def validate(path: Path) -> int:
+        command = [str(binary), "validate", f"--config={path}"]
+        return subprocess.run(command, env=REQUIRED[kind], capture_output=True, timeout=60, check=False).returncode
+
+    shipped = configurations / f"{kind}.yaml"
+    assert validate(shipped) == 0
+    for old, new in (
+        ("storage:", "stored:"),
+        ("file_storage", "disk_storage"),
+        ("max_elapsed_time: 0", "max_elapsed_time: x"),
+    ):
+        assert old in shipped.read_text()
+        (tmp_path / "changed.yaml").write_text(shipped.read_text().replace(old, new))
+        assert validate(tmp_path / "changed.yaml") != 0
+
+
+def test_only_the_addresses_of_others_have_no_default(configurations: Path) -> None:
+    """Each variable without a default is one that only its user can know."""
+    for kind in KINDS:
+        assert {n for n, default in used(configurations, kind).items() if default is None} == REQUIRED[kind].keys()
+
+
+def test_the_readme_names_every_variable(configurations: Path) -> None:
+    """The table has a row for each variable, says whose it is, and names its default."""
+    rows: dict[str, tuple[str, str]] = {}
+    for line in (configurations / "README.md").read_text().splitlines():
+        if line.startswith("| `"):
+            names, whose, default, _ = (cell.strip() for cell in line.strip("|").split("|", 3))
+            rows |= {name: (whose, default) for name in re.findall(r"`(\w+)`", names)}
+    variables = {kind: used(configurations, kind) for kind in KINDS}
+    assert rows.keys() == variables["agent"].keys() | variables["gateway"].keys()
+    for name, (whose, default) in rows.items():
+        kinds = {kind for kind in KINDS if name in variables[kind]}
+        assert whose == ("both" if kinds == KINDS else kinds.pop())
+        for kind in KINDS:
+            value = variables[kind].get(name)
+            if value and name not in {"HTTP_ADDRESS", "GRPC_ADDRESS", "HEALTH_ADDRESS", "METRICS_HOST", "METRICS_PORT"}:
+                assert value.removeprefix("0.0.0.0:") in default, name
+
+
+def test_everything_is_of_one_release(rendered: Any) -> None:
+    """The components, the image that manifests name and the README agree on the Collector's release."""
+    components = yaml.safe_load(COMPONENTS.read_text())
+    modules = {kind: {m["gomod"].split()[1] for m in of} for kind, of in components.items() if kind != "dist"}
+    assert modules.pop("providers") == {"v1.65.0"}  # the confmap providers' own line
+    assert set().union(*modules.values()) == {f"v{RELEASE}"}
+    assert table("fastapi", "grpc").images["collector"] == f"otel/opentelemetry-collector-contrib:{RELEASE}"
+    assert f", {RELEASE.rpartition('.')[0]}:" in (rendered() / "deploy/collector/README.md").read_text()
+
+
+def test_no_batch_is_made_before_the_queue(configurations: Path) -> None:
+    """What has been answered for is on disk: no processor batches, and nothing but tail sampling waits in memory."""
+    for kind in KINDS:
+        configuration = yaml.safe_load((configurations / f"{kind}.yaml").read_text())
+        assert not any(name.startswith("batch") for name in configuration["processors"])
+        queues = {n: e.get("sending_queue", {}).get("storage") for n, e in configuration["exporters"].items()}
+        assert queues["otlp_grpc"] == "file_storage"
+        assert set(queues) - {"otlp_grpc"} == ({"load_balancing"} if kind == "gateway" else set())
+    gateway = yaml.safe_load((configurations / "gateway.yaml").read_text())
+    hop = gateway["exporters"]["load_balancing"]["protocol"]["otlp"]
+    assert (hop["sending_queue"], hop["retry_on_failure"]) == ({"enabled": False}, {"enabled": False})
+
+
+def test_every_hop_but_the_local_one_is_encrypted(configurations: Path) -> None:
+    """Nothing but the agent's variable GATEWAY_PLAINTEXT, false by default, turns TLS off; a gateway listens with it."""
+    agent, gateway = ((configurations / f"{kind}.yaml").read_text() for kind in ("agent", "gateway"))
+    assert re.findall(r"insecure.*", agent) == ["insecure: ${env:GATEWAY_PLAINTEXT:-false}"]
+    assert "insecure" not in gateway
+    receivers = yaml.safe_load(gateway)["receivers"]
+    listeners = [protocol for receiver in receivers.values() for protocol in receiver["protocols"].values()]
+    assert len(listeners) == 3
+    assert all(listener["tls"].keys() == {"cert_file", "key_file"} for listener in listeners)
+
+
+def test_the_figures_are_about_what_is_shipped(configurations: Path) -> None:
+    """What the benchmark assumes of the configurations is what they say, and the document's tables are its own."""
+    agent, gateway = (yaml.safe_load((configurations / f"{kind}.yaml").read_text()) for kind in ("agent", "gateway"))
+    assert agent["exporters"]["otlp_grpc"]["sending_queue"]["queue_size"] == benchmark.QUEUE_SPANS
+    assert (
+        gateway["processors"]["tail_sampling"]["decision_wait"]
+        == f"${{env:DECISION_WAIT:-{benchmark.DECISION_SECONDS}s}}"
+    )
+    document = benchmark.DOCUMENT.read_text()
+    measured = document[document.index(benchmark.BEGIN) : document.index(benchmark.END)]
+    assert [f"| {' | '.join(benchmark.HEAD)} |" in measured, f"Collector {RELEASE}," in measured] == [True, True]
