@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,10 +24,19 @@ def collector() -> Path:
     with (CACHE / "otelcol.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            if not shutil.which("go"):
-                raise FileNotFoundError("Go, which builds the Collector, is not installed")
+            if not _has_go():
+                raise FileNotFoundError("Go, 1.21 or newer, which builds the Collector, is not installed")
             _build(built)
     return built
+
+
+def _has_go() -> bool:
+    # From 1.21 on Go fetches the newer one that a module asks for.
+    if not shutil.which("go"):
+        return False
+    version = subprocess.run(["go", "version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"go(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (1, 21)
 
 
 def _build(target: Path) -> None:

@@ -11,6 +11,7 @@ import yaml
 from benchmarks import collector as benchmark
 
 from ..manifests.table import table
+from . import build
 from .build import COMPONENTS, RELEASE
 
 KINDS = {"agent", "gateway"}
@@ -126,3 +127,15 @@ def test_the_figures_are_about_what_is_shipped(configurations: Path) -> None:
     document = benchmark.DOCUMENT.read_text()
     measured = document[document.index(benchmark.BEGIN) : document.index(benchmark.END)]
     assert [f"| {' | '.join(benchmark.HEAD)} |" in measured, f"Collector {RELEASE}," in measured] == [True, True]
+
+
+@pytest.mark.parametrize("go", ["", "go version go1.19.8 linux/amd64"])
+def test_without_go_the_reason_is_told(go: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Go is missing, or too old to fetch a newer one, whoever wants the Collector is told so."""
+    if go:
+        (tmp_path / "go").write_text(f"#!/bin/sh\necho '{go}'\n")
+        (tmp_path / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
+    with pytest.raises(FileNotFoundError, match=r"Go, 1\.21 or newer"):
+        build.collector()

@@ -6,6 +6,7 @@ under traffic; meanwhile the agent is killed, and the service is stopped and sta
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -129,6 +130,32 @@ def test_the_service_says_who_it_is(story: Story) -> None:
     about = {dict(span.resource)["deployment.environment.name"] for spans in story.traces.values() for span in spans}
     assert about == {"production"}
     assert all("host.name" in dict(span.resource) for spans in story.traces.values() for span in spans)
+
+
+@pytest.mark.parametrize("storage", ["as shipped", "in memory"])
+def test_the_queue_on_disk_is_what_keeps(storage: str, binary: Path, configurations: Path, tmp_path: Path) -> None:
+    """An agent that is killed while no gateway is there loses nothing; it loses all where its queue is in memory."""
+    shutil.copytree(configurations, tmp_path / "collector")
+    agent = tmp_path / "collector" / "agent.yaml"
+    if storage == "in memory":
+        text = agent.read_text()
+        assert text.count("storage: file_storage\n") == 1
+        agent.write_text(text.replace("storage: file_storage\n", "enabled: true\n"))
+    (tmp_path / "run").mkdir()
+    ids = [os.urandom(16) for _ in range(100)]
+    with Pipeline(binary, agent.parent, tmp_path / "run", **KEEP_ALL) as pipeline:
+        for gateway in pipeline.gateways:
+            gateway.stop()
+        with Sender(f"127.0.0.1:{pipeline.grpc}") as sender:
+            for trace in ids:
+                root = span(trace)
+                sender.send(request([root, span(trace, root.span_id)]))
+        pipeline.agent.kill()
+        for collector in (pipeline.agent, *pipeline.gateways):
+            collector.start()
+        wait(pipeline, {trace.hex() for trace in ids}, 30 if storage == "as shipped" else 8)
+        arrived = pipeline.traces()
+    assert arrived.keys() == ({trace.hex() for trace in ids} if storage == "as shipped" else set())
 
 
 @pytest.fixture(scope="module")
