@@ -200,7 +200,7 @@ def tables(figures: Figures) -> str:
         "",
         f"The full queue of an agent, {QUEUE_SPANS:,} spans, is {QUEUE_SPANS * figures.queue_bytes / 2**20:,.0f} MiB of disk.",
         "",
-        f"Carried on to {INSTANCES:,} instances of a service. A gateway is full at {HEADROOM:.0%} of its cores:",
+        f"Carried on to {INSTANCES:,} instances of a service. A gateway is full at {HEADROOM * 100:.0f} % of its cores:",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{'---|' * len(HEAD)}",
@@ -211,7 +211,7 @@ def tables(figures: Figures) -> str:
         waiting = total / SPANS_A_TRACE * DECISION_SECONDS / count
         lines.append(
             f"| {rate} | {total:,} | {count} of {cores} | {waiting:,.0f} | {waiting * figures.trace_bytes / 2**20:,.0f} MiB | "
-            f"{node / figures.agent[small]:.1%} of a core | {QUEUE_SPANS / node / 60:,.0f} minutes |"
+            f"{node / figures.agent[small] * 100:.1f} % of a core | {QUEUE_SPANS / node / 60:,.0f} minutes |"
         )
     return "\n".join(lines)
 

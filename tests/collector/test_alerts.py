@@ -72,6 +72,7 @@ def test_each_alert_says_what_to_do(rules: list[dict[str, Any]]) -> None:
         assert rule["labels"]["severity"] in {"critical", "warning"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -143,6 +143,7 @@ def test_the_pipeline_is_valid_and_safe(rendered: Rendered, tmp_path: Path) -> N
     assert agent["spec"]["internalTrafficPolicy"] == "Local"  # its plaintext never leaves the node
 
 
+@pytest.mark.slow
 def test_a_mistake_is_found(cookies: Any, tmp_path: Path) -> None:
     """A misspelt field, a container that may be root and a missing ConfigMap are told, each by its own check."""
     project = cookies.bake().project_path
