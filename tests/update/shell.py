@@ -1,0 +1,65 @@
+"""Commands, run as a person with no Git configuration would; with cruft, and on the day when cruft installs no longer."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from ..harness.service import TEMPLATE, clean_environment
+
+BIN = Path(sys.executable).parent
+PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
+WAY_BACK = "git restore --staged --worktree ."
+
+
+def run(folder: Path, *command: str, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder; the result holds its exit status and what it printed."""
+    who = {f"GIT_{role}_{what}": "x@y.example" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    path = {"PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=clean_environment(proxies=True) | who | path | {"PYTHONDONTWRITEBYTECODE": "1"} | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=timeout,
+        check=False,
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Return what Git prints; raise where it fails."""
+    done = run(folder, "git", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commit(folder: Path, message: str = "change") -> None:
+    """Commit all that is in the folder, as the repository's first commit or a later one."""
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "--allow-empty", "-m", message)
+
+
+@cache
+def without_cruft() -> str:
+    """Return a PATH on which cruft cannot be had, as if it had gone from the registry; all else can."""
+    folder = Path(tempfile.mkdtemp(prefix="no-cruft-"))
+    (folder / "uvx").write_text(
+        '#!/bin/sh\ncase "$*" in *cruft@*) echo "error: no solution found: there is no cruft" >&2; exit 1;; esac\n'
+        f'exec {BIN}/uvx "$@"\n'
+    )
+    (folder / "uvx").chmod(0o755)
+    return f"{folder}:{BIN}:{os.environ['PATH']}"
+
+
+def update(service: Path, by: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Update a service by "cruft" or by "git", with its own program, or the template's where it has none yet."""
+    program = service / ".template/update.py"
+    program = program if program.exists() else PROJECT / ".template/update.py"
+    path = {"PATH": without_cruft()} if by == "git" else {}
+    return run(service, sys.executable, str(program), *arguments, **path, **variables)

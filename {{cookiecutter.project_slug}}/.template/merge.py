@@ -1,0 +1,199 @@
+"""Merge by Git alone: trees in its object store, three sides, and one step that puts the result into the working tree."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class RefusedError(Exception):
+    """Something that a person has to put right first; nothing was changed."""
+
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {
+    "LC_ALL": "C",
+    **{f"GIT_{who}_{what}": "update@template" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+}
+# Whatever a person has configured: bytes as they are, and files followed where they were moved to.
+CONFIGURATION = {"core.autocrlf": "false", "core.fsmonitor": "false", "core.quotePath": "false"}
+CONFIGURATION |= {"core.attributesFile": os.devnull, "merge.renames": "true", "merge.directoryRenames": "conflict"}
+OPTIONS = [word for name, value in CONFIGURATION.items() for word in ("-c", f"{name}={value}")]
+
+
+def git(
+    folder: Path,
+    *arguments: str,
+    given: bytes = b"",
+    fails: tuple[int, ...] = (),
+    merging: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Return what Git prints; file names that are no UTF-8 survive. Raise RefusedError where it fails otherwise than `fails`.
+
+    `merging` sets the configuration above; what touches the working tree obeys the person's own.
+    """
+    command = ["git", *(OPTIONS if merging else []), *arguments]
+    done = subprocess.run(
+        command, cwd=folder, input=given, env=ENVIRONMENT | dict(env or {}), capture_output=True, check=False
+    )
+    if done.returncode not in (0, *fails):
+        raise RefusedError(f"git {' '.join(arguments[:3])} failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def rows(output: str) -> list[str]:
+    """Return the parts of output that zeros end."""
+    return output.split("\0")[:-1]
+
+
+@dataclass
+class Merge:
+    """The three sides as trees, the merged tree, and what has to be said about it."""
+
+    repository: Path
+    base: str
+    ours: str
+    theirs: str
+    tree: str = ""
+    conflicts: dict[str, dict[int, str]] = field(default_factory=dict)  # path -> stage -> mode and object
+    deleted: list[str] = field(default_factory=list)  # by us, while the template changed them
+    moved: list[tuple[str, str]] = field(default_factory=list)  # by us, and the template's change went along
+
+
+def tree_of(repository: Path, folder: Path) -> str:
+    """Store a folder in the repository's object store; return its tree."""
+    where = Path(git(repository, "rev-parse", "--absolute-git-dir").strip())
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_DIR": str(where), "GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": f"{scratch}/index"}
+        git(folder, "add", "--all", "--force", ".", env=index)
+        return git(folder, "write-tree", env=index).strip()
+
+
+def edited(repository: Path, tree: str, *lines: str) -> str:
+    """Return a tree that differs from another by lines of `git update-index --index-info`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_INDEX_FILE": f"{scratch}/index"}
+        git(repository, "read-tree", tree, env=index)
+        given = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+        git(repository, "update-index", "-z", "--index-info", given=given, env=index)
+        return git(repository, "write-tree", env=index).strip()
+
+
+def content(repository: Path, name: str) -> bytes:
+    """Return an object's bytes, none where there is no such object."""
+    done = subprocess.run(
+        ["git", "cat-file", "blob", name], cwd=repository, env=ENVIRONMENT, capture_output=True, check=False
+    )
+    return done.stdout
+
+
+def stored(repository: Path, data: bytes) -> str:
+    """Store bytes; return the object's name."""
+    return git(repository, "hash-object", "-w", "--stdin", given=data).strip()
+
+
+def changes(repository: Path, one: str, other: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the letter, the old and the new path of what differs between two trees, moves recognised."""
+    parts = iter(rows(git(repository, "diff-tree", "-r", "-z", "-M", "--name-status", one, other)))
+    for letter in parts:
+        old = next(parts)
+        yield letter[0], old, next(parts) if letter[0] in "RC" else old
+
+
+def line_ends(repository: Path, ours: str, base: Path, theirs: Path) -> tuple[str, str]:
+    """Give the renders CRLF where our file has it throughout, so that line ends are no conflict; return their trees."""
+    trees = tree_of(repository, base), tree_of(repository, theirs)
+    changed = False
+    for letter, old, new in changes(repository, trees[0], ours):
+        if letter not in "MR":
+            continue
+        data = content(repository, f"{ours}:{new}")
+        if b"\r\n" in data and data.count(b"\r\n") == data.count(b"\n") and b"\0" not in data:
+            for render in (base, theirs):
+                if (render / old).is_file():
+                    (render / old).write_bytes((render / old).read_bytes().replace(b"\n", b"\r\n"))
+                    changed = True
+    return (tree_of(repository, base), tree_of(repository, theirs)) if changed else trees
+
+
+def merge(repository: Path, base: str, ours: str, theirs: str, label: str) -> Merge:
+    """Merge two trees that came from a third; what we deleted stays deleted."""
+    merged = Merge(repository, base, ours, theirs)
+    root = git(repository, "commit-tree", base, "-m", "base").strip()
+    sides = [git(repository, "commit-tree", tree, "-p", root, "-m", "side").strip() for tree in (ours, theirs)]
+    output = git(repository, "merge-tree", "--write-tree", "-z", "--no-messages", *sides, fails=(1,))
+    merged.tree, *entries = rows(output)
+    for entry in filter(None, entries):
+        about, _, path = entry.partition("\t")
+        mode, name, stage = about.split()
+        merged.conflicts.setdefault(path, {})[int(stage)] = f"{mode} {name}"
+    edits = []
+    for path, stages in list(merged.conflicts.items()):
+        if stages.keys() == {1, 3}:
+            del merged.conflicts[path]
+            merged.deleted.append(path)
+            edits.append(f"0 {'0' * 40}\t{path}")
+        elif found := git(repository, "ls-tree", "-z", merged.tree, "--", f":(literal){path}").strip("\0"):
+            mode, _, name = found.partition("\t")[0].split()
+            data = content(repository, name)
+            said = data.replace(b"<<<<<<< " + sides[0].encode(), b"<<<<<<< yours")
+            said = said.replace(b">>>>>>> " + sides[1].encode(), b">>>>>>> " + label.encode())
+            if said != data:
+                edits.append(f"{mode} {stored(repository, said)}\t{path}")
+    if edits:
+        merged.tree = edited(repository, merged.tree, *edits)
+    theirs_changed = {old for _, old, _ in changes(repository, base, theirs)}
+    merged.moved = [(a, b) for x, a, b in changes(repository, base, ours) if x == "R" and a in theirs_changed]
+    return merged
+
+
+def lost(merged: Merge) -> list[str]:
+    """Return the lines that we wrote and that the merged tree has no longer; there must be none."""
+    repository, missing = merged.repository, []
+    origin = {new: old for _, old, new in changes(repository, merged.base, merged.ours)}
+    for _, old, new in changes(repository, merged.ours, merged.tree):
+        before = content(repository, f"{merged.base}:{origin.get(old, old)}")
+        written = Counter(content(repository, f"{merged.ours}:{old}").splitlines())
+        kept = Counter(content(repository, f"{merged.tree}:{new}").splitlines())
+        missing += [f"{old}: {line!r}" for line in written - Counter(before.splitlines()) - kept]
+    return missing
+
+
+def put(merged: Merge, prefix: str) -> None:
+    """Put the merged tree into index and working tree, conflicts as conflicts; overwrite nothing that Git does not know."""
+    top, whole = merged.repository, merged.tree
+    if prefix:
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": f"{scratch}/index"}
+            git(top, "read-tree", "HEAD", env=index)
+            git(top, "rm", "-r", "-q", "--cached", "--", f":(literal){prefix}", env=index)
+            git(top, "read-tree", f"--prefix={prefix}", merged.tree, env=index)
+            whole = git(top, "write-tree", env=index).strip()
+    tracked = set(rows(git(top, "ls-files", "-z")))
+    for name in rows(
+        git(top, "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", whole)
+    ):
+        for path in (Path(name), *list(Path(name).parents)[:-1]):
+            there = top / path
+            blocks = os.path.lexists(there) if str(path) == name else there.is_symlink() or there.is_file()
+            if blocks and str(path) not in tracked:
+                raise RefusedError(
+                    f"{path} is in the way: the template brings a file of that name. Move it, or commit it."
+                )
+    git(top, "read-tree", "-m", "-u", "HEAD", whole, merging=False)
+    lines = []
+    for path, stages in merged.conflicts.items():
+        lines += [f"0 {'0' * 40}\t{prefix}{path}"]
+        lines += [f"{entry} {stage}\t{prefix}{path}" for stage, entry in sorted(stages.items())]
+    if lines:
+        given = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+        git(top, "update-index", "-z", "--index-info", given=given, merging=False)
+
+
+def marked(data: bytes) -> bool:
+    """Tell whether a file holds conflict markers."""
+    return all(re.search(rb"^" + sign * 7 + rb" ", data, re.MULTILINE) for sign in (b"<", b">"))
