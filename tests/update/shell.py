@@ -14,7 +14,7 @@ PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
 WAY_BACK = "git restore --staged --worktree ."
 
 
-def run(folder: Path, *command: str, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder; the result holds its exit status and what it printed."""
     who = {f"GIT_{role}_{what}": "x@y.example" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     path = {"PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull}
@@ -26,7 +26,7 @@ def run(folder: Path, *command: str, timeout: float = 120, **variables: str) -> 
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=timeout,
+        timeout=120,
         check=False,
     )
 
@@ -46,20 +46,21 @@ def commit(folder: Path, message: str = "change") -> None:
 
 
 @cache
-def without_cruft() -> str:
-    """Return a PATH on which cruft cannot be had, as if it had gone from the registry; all else can."""
-    folder = Path(tempfile.mkdtemp(prefix="no-cruft-"))
-    (folder / "uvx").write_text(
+def without_cruft() -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder that, first in PATH, makes cruft impossible to have, as if it had left the registry."""
+    folder = tempfile.TemporaryDirectory(prefix="without-cruft-")
+    shim = Path(folder.name, "uvx")
+    shim.write_text(
         '#!/bin/sh\ncase "$*" in *cruft@*) echo "error: no solution found: there is no cruft" >&2; exit 1;; esac\n'
         f'exec {BIN}/uvx "$@"\n'
     )
-    (folder / "uvx").chmod(0o755)
-    return f"{folder}:{BIN}:{os.environ['PATH']}"
+    shim.chmod(0o755)
+    return folder
 
 
 def update(service: Path, by: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Update a service by "cruft" or by "git", with its own program, or the template's where it has none yet."""
     program = service / ".template/update.py"
     program = program if program.exists() else PROJECT / ".template/update.py"
-    path = {"PATH": without_cruft()} if by == "git" else {}
+    path = {"PATH": f"{without_cruft().name}:{BIN}:{os.environ['PATH']}"} if by == "git" else {}
     return run(service, sys.executable, str(program), *arguments, **path, **variables)

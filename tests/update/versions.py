@@ -27,6 +27,10 @@ def past() -> list[str]:
     return sorted(names, key=lambda name: [int(part) for part in name.split(".")])
 
 
+VERSIONS = [*past(), *({CURRENT} - set(past()))]
+NEXT = "99.0.0"
+
+
 def unpack(version: str, into: Path) -> Path:
     """Write the files of a kept version below `into`; return it."""
     with tarfile.open(KEPT / f"{version}.tar.xz") as archive:
@@ -64,15 +68,36 @@ def digest(folder: Path) -> str:
     return hashed.hexdigest()
 
 
+def make_next(folder: Path) -> None:
+    """Change the current version as the next one may: a text, code of the template's, a new file, the changelog."""
+    (project,) = folder.glob("*project_slug*")
+    for name in ("README.md", "Dockerfile"):
+        lines = (project / name).read_text().splitlines(keepends=True)
+        middle = next(n for n in range(len(lines) // 2, len(lines)) if lines[n].strip() and lines.count(lines[n]) == 1)
+        lines[middle] = f"# {lines[middle].rstrip()} (the next version)\n"
+        (project / name).write_text("".join(lines))
+    settings = project / "src/{{cookiecutter.package_name}}/telemetry/settings.py"
+    settings.write_text(settings.read_text().replace('"""', '"""In the next version: ', 1))
+    (project / "SECURITY.md").write_text("# Security\n\nWrite to security@example.org.\n")
+    answers = folder / "cookiecutter.json"
+    answers.write_text(
+        answers.read_text().replace(f'"__template_version": "{CURRENT}"', f'"__template_version": "{NEXT}"')
+    )
+    log = folder / "CHANGELOG.md"
+    log.write_text(log.read_text().replace("\n## ", f"\n## {NEXT}\n\nNobody has to do anything.\n\n## ", 1))
+
+
 def history(folder: Path) -> tuple[Path, dict[str, str]]:
-    """Make a repository of all versions, the current one last; return it and the commit of each version."""
+    """Make a repository of all versions, past, current and next; return it and the commit of each version."""
     folder.mkdir()
     commits = {}
-    for version in [*past(), CURRENT]:
+    for version in [*VERSIONS, NEXT]:
         for path in folder.iterdir():
             if path.name != ".git":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        copy_current(folder) if version == CURRENT else unpack(version, folder)
+        unpack(version, folder) if version in past() else copy_current(folder)
+        if version == NEXT:
+            make_next(folder)
         commit(folder, f"Release {version}")
         commits[version] = run(folder, "git", "rev-parse", "HEAD").stdout.strip()
     return folder, commits

@@ -50,6 +50,11 @@ def rows(output: str) -> list[str]:
     return output.split("\0")[:-1]
 
 
+def names(folder: Path, *arguments: str) -> list[str]:
+    """Return the file names that a Git command prints."""
+    return rows(git(folder, arguments[0], "-z", *arguments[1:]))
+
+
 @dataclass
 class Merge:
     """The three sides as trees, the merged tree, and what has to be said about it."""
@@ -177,18 +182,16 @@ def put(merged: Merge, prefix: str) -> None:
     for name in rows(
         git(top, "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", whole)
     ):
-        for path in (Path(name), *list(Path(name).parents)[:-1]):
-            there = top / path
-            blocks = os.path.lexists(there) if str(path) == name else there.is_symlink() or there.is_file()
-            if blocks and str(path) not in tracked:
-                raise RefusedError(
-                    f"{path} is in the way: the template brings a file of that name. Move it, or commit it."
-                )
+        for place in (Path(name), *list(Path(name).parents)[:-1]):
+            there = top / place
+            blocks = os.path.lexists(there) if str(place) == name else there.is_symlink() or there.is_file()
+            if blocks and str(place) not in tracked:
+                raise RefusedError(f"{place} is in the way of a file that the template brings: move it, or commit it.")
     git(top, "read-tree", "-m", "-u", "HEAD", whole, merging=False)
     lines = []
-    for path, stages in merged.conflicts.items():
-        lines += [f"0 {'0' * 40}\t{prefix}{path}"]
-        lines += [f"{entry} {stage}\t{prefix}{path}" for stage, entry in sorted(stages.items())]
+    for name, stages in merged.conflicts.items():
+        lines += [f"0 {'0' * 40}\t{prefix}{name}"]
+        lines += [f"{entry} {stage}\t{prefix}{name}" for stage, entry in sorted(stages.items())]
     if lines:
         given = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
         git(top, "update-index", "-z", "--index-info", given=given, merging=False)

@@ -17,13 +17,14 @@ from typing import Any
 
 sys.dont_write_bytecode = True
 
+import cruft
 import merge as merging
 import origin as origins
+import verdict as verdicts
 from merge import RefusedError, git
 
 HERE = Path(__file__).resolve().parent
-CRUFT, COOKIECUTTER = "2.16.0", "2.7.1"
-BACK = "git restore --staged --worktree ."
+COOKIECUTTER = "2.7.1"
 # What no template can answer anew for code that people have written since.
 FIXED = {
     "framework": "what you wrote is written for it; make a new service and move your code",
@@ -64,18 +65,23 @@ class Update:
         self.fetch()
         if (status := self.hand_over()) is not None:
             return status
-        cruft = self.start_cruft()
-        base, theirs, context = self.render()
+        self.describe()
+        wanted = self.wanted()
+        attempt = None if self.asked.check else self.attempt(wanted)
+        base, theirs, context = self.render(wanted)
         merged = self.merge(base, theirs, context)
         if merged.base == merged.theirs and (self.origin.memory or self.asked.check):
             print(f"up to date: nothing in this service changes up to {self.name(self.new)}")
-            self.report["result"] = "current"
+            self.report |= {"result": "current", "behind": 0}
             return 0
         self.show(merged)
         if self.asked.check:
             self.report["result"] = "behind"
             return 1
-        self.compare(cruft, merged)
+        if attempt:
+            objection = attempt.objection(merged)
+            self.report["by"] = "git" if objection else "cruft"
+            print(f"\nmerged by git: {objection}" if objection else f"\ncruft {cruft.VERSION} and git come to the same")
         merging.put(merged, self.prefix)
         return self.verdict(merged)
 
@@ -213,38 +219,19 @@ class Update:
             scores.append(len(expected & files))
         return commits[scores.index(max(scores))]
 
-    def render(self) -> tuple[Path, Path, dict[str, Any]]:
+    def attempt(self, wanted: dict[str, Any]) -> cruft.Attempt:
+        """Let cruft try it in a copy meanwhile."""
+        memory = self.origin.remember(self.old, self.origin.answers)
+        attempt = cruft.Attempt(self.scratch / "copy", self.top, self.prefix, memory)
+        attempt.start(self.clone, self.new, wanted, self.environment)
+        return attempt
+
+    def render(self, wanted: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
         """Render the version that the service has and the new one, without what cruft was told to skip."""
-        wanted = self.wanted()
         (base, _), (theirs, context) = self.rendered((self.old, {}), (self.new, wanted))
         for name in sorted(origins.public(context).keys() - self.origin.answers.keys()):
             self.report["told"].append(f"{name} is a new question; answered by its default, {context[name]!r}")
         return base, theirs, context
-
-    def start_cruft(self) -> subprocess.Popen[str] | None:
-        """Let cruft try the update in a copy of the repository; it runs while we render."""
-        if self.asked.check:
-            return None
-        copy = self.scratch / "copy"
-        git(self.top, "clone", "-q", "--no-tags", str(self.top), str(copy))
-        (copy / self.prefix / origins.MEMORY).write_bytes(self.origin.remember(self.old, self.origin.answers))
-        git(copy, "add", "--all", "--force", ".")
-        git(copy, "commit", "-q", "--allow-empty", "--no-verify", "-m", "copy")
-        command = ["uvx", "--quiet", f"cruft@{CRUFT}", "update", "--skip-apply-ask", "--checkout", self.new]
-        command += ["--template-path", str(self.clone), "--project-dir", str(copy / self.prefix)]
-        command += ["--variables-to-update", json.dumps(self.wanted())] if self.asked.answer else []
-        try:
-            return subprocess.Popen(
-                command,
-                cwd=copy / self.prefix,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        except OSError:
-            return None
 
     def merge(self, base: Path, theirs: Path, context: dict[str, Any]) -> merging.Merge:
         """Merge the three sides in Git's store; nothing is changed yet."""
@@ -257,12 +244,16 @@ class Update:
         merged.tree = merging.edited(self.top, merged.tree, f"100644 {memory}\t{origins.MEMORY}")
         return merged
 
-    def show(self, merged: merging.Merge) -> None:
-        """Say what there is to adopt: the versions, the changelog between them, the files."""
-        count = int(git(self.clone, "rev-list", "--count", f"{self.old}..{self.new}").strip())
-        self.report |= {"service": self.origin.answers.get("project_slug", ""), "behind": count}
+    def describe(self) -> None:
+        """Note from where to where it goes."""
+        self.report["service"] = self.origin.answers.get("project_slug", "")
+        self.report["behind"] = int(git(self.clone, "rev-list", "--count", f"{self.old}..{self.new}").strip())
         self.report["from"] = {"version": self.version(self.old), "commit": self.old}
         self.report["to"] = {"version": self.version(self.new), "commit": self.new}
+
+    def show(self, merged: merging.Merge) -> None:
+        """Say what there is to adopt: the versions, the changelog between them, the files."""
+        count = self.report["behind"]
         known = {number for number, _ in entries(self.checkout(self.old))}
         news = "\n".join(text for number, text in entries(self.checkout(self.new)) if number not in known)
         self.report["changelog"] = news
@@ -275,96 +266,16 @@ class Update:
         for line in told:
             print(f"note: {line}")
 
-    def compare(self, cruft: subprocess.Popen[str] | None, merged: merging.Merge) -> None:
-        """Say whether cruft came to the same; it says "Good work!" whatever happened, so only its files count."""
-        if cruft is None:
-            return self.merged_by("git", "cruft cannot run: there is no uvx")
-        output, _ = cruft.communicate()
-        copy = self.scratch / "copy" / self.prefix
-        if cruft.returncode:
-            words = [line for line in output.splitlines() if line.strip()]
-            return self.merged_by("git", f"cruft {CRUFT} cannot run: {words[-1].strip() if words else 'no word of it'}")
-        unmerged = set(rows_of(copy, "diff", "--name-only", "--diff-filter=U", "--relative"))
-        rejected = [path for path in rows_of(copy, "ls-files", "--others") if path.endswith(".rej")]
-        if rejected or unmerged != set(merged.conflicts):
-            return self.merged_by("git", f"cruft {CRUFT} leaves {len(rejected)} rejects and {len(unmerged)} conflicts")
-        if not unmerged:
-            memory = f":(exclude,literal){origins.MEMORY}"
-            objects = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": git(self.top, "rev-parse", "--git-path", "objects").strip()}
-            objects = {name: str((self.top / path).resolve()) for name, path in objects.items()}
-            git(copy, "add", "--all", ".")
-            if git(copy, "diff", "--cached", "--name-only", "--relative", merged.tree, "--", ".", memory, env=objects):
-                return self.merged_by("git", f"cruft {CRUFT} comes to something else")
-        return self.merged_by("cruft", f"cruft {CRUFT} and git come to the same")
-
-    def merged_by(self, who: str, why: str) -> None:
-        """Say whose merge it is."""
-        self.report["by"] = who
-        print(f"\nmerged by {who}: {why}" if who == "git" else f"\n{why}")
-
     def verdict(self, merged: merging.Merge) -> int:
-        """Look at what is there now, run the telemetry tests, and list what is left to do."""
-        settle = {path: how(merged, path) for path in sorted(merged.conflicts)}
-        for _, _, path in merging.changes(self.top, merged.ours, merged.tree):
-            file = self.service / path
-            if path not in settle and file.is_file() and not file.is_symlink() and merging.marked(file.read_bytes()):
-                settle[path] = "it holds conflict markers: <<<<<<< and >>>>>>>"
-        for path in rows_of(self.service, "ls-files", "--others", "--exclude-standard"):
-            if path.endswith(".rej"):
-                settle[path] = "apply by hand what it holds, then delete it"
-        tests = "" if settle or self.asked.without_tests else self.test()
-        self.report["settle"] = settle
-        self.report["result"] = "conflicts" if settle else "tests failed" if tests else "updated"
-        self.report["tests"] = "not run" if settle or self.asked.without_tests else tests or "passed"
-        version = self.name(self.new)
-        if settle:
-            print(f"\nupdated to {version}, with {len(settle)} to settle; the telemetry tests wait for it:")
-            for path, what in settle.items():
-                print(f"  {path}: {what}")
-            print("then: uv run pytest, git add, git commit")
-        elif tests:
-            print(f"\nupdated to {version}, but the telemetry tests do not pass: {tests}")
-        else:
-            print(f"\nupdated to {version}; telemetry tests: {self.report['tests']}. Look at it: git diff --staged")
-        print(f"the way back: {BACK}")
-        return 1 if settle or tests else 0
-
-    def test(self) -> str:
-        """Run the telemetry tests as the service would; return what is wrong."""
-        if not (self.service / "tests/telemetry").is_dir():
-            return "tests/telemetry is not there"
-        lock = self.service / "uv.lock"
-        there = lock.exists()
-        tracked = bool(rows_of(self.service, "ls-files", "uv.lock"))
-        environment = self.environment | {"TMPDIR": tempfile.gettempdir()}
-        command = ["uv", "run", "--quiet", "pytest", "-q", "-p", "no:cacheprovider", "tests/telemetry"]
-        print(f"\n$ {' '.join(command)}", flush=True)
-        try:
-            status = subprocess.run(command, cwd=self.service, env=environment, check=False).returncode
-        except OSError as error:
-            return str(error)
-        if tracked:  # the new dependencies are part of the update
-            git(self.service, "add", "uv.lock", merging=False)
-        elif not there:
-            lock.unlink(missing_ok=True)
-        return f"exit status {status}" if status else ""
-
-
-def how(merged: merging.Merge, path: str) -> str:
-    """Return what a person does about a conflict."""
-    stages = merged.conflicts[path].keys()
-    if stages == {1, 2}:
-        return "you edited it, the template deleted it: keep it by git add, or git rm it"
-    if merging.marked(merging.content(merged.repository, f"{merged.tree}:{path}")):
-        return "both changed it: keep what is right between <<<<<<< yours and >>>>>>> template, then git add it"
-    return (
-        "both changed it, and it cannot be merged by lines: choose (git checkout --ours or --theirs), then git add it"
-    )
-
-
-def rows_of(folder: Path, *arguments: str) -> list[str]:
-    """Return the file names that a Git command prints, by its own folder."""
-    return merging.rows(git(folder, arguments[0], "-z", *arguments[1:]))
+        """Look at what is there now, run the telemetry tests, and say what is left to do."""
+        report = self.report
+        report["settle"] = verdicts.settle(merged, self.service)
+        tests = "" if report["settle"] or self.asked.without_tests else verdicts.test(self.service, self.environment)
+        report["result"] = "conflicts" if report["settle"] else "tests failed" if tests else "updated"
+        report["tests"] = "not run" if report["settle"] or self.asked.without_tests else tests or "passed"
+        report |= {"title": verdicts.title(report), "body": verdicts.body(report)}
+        print(f"\n{verdicts.told(report)}")
+        return 0 if report["result"] == "updated" else 1
 
 
 def questions(folder: Path) -> tuple[dict[str, Any], str]:
