@@ -17,16 +17,16 @@ WAY_BACK = "git restore --staged --worktree ."
 def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder; the result holds its exit status and what it printed."""
     who = {f"GIT_{role}_{what}": "x@y.example" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    path = {"PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull}
+    plain = {"PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         command,
         cwd=folder,
-        env=clean_environment(proxies=True) | who | path | {"PYTHONDONTWRITEBYTECODE": "1"} | variables,
+        env=clean_environment(proxies=True) | who | plain | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -47,20 +47,19 @@ def commit(folder: Path, message: str = "change") -> None:
 
 @cache
 def without_cruft() -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder that, first in PATH, makes cruft impossible to have, as if it had left the registry."""
+    """Return a folder with a constraint under which uv finds no cruft, as if it had left the registry."""
     folder = tempfile.TemporaryDirectory(prefix="without-cruft-")
-    shim = Path(folder.name, "uvx")
-    shim.write_text(
-        '#!/bin/sh\ncase "$*" in *cruft@*) echo "error: no solution found: there is no cruft" >&2; exit 1;; esac\n'
-        f'exec {BIN}/uvx "$@"\n'
-    )
-    shim.chmod(0o755)
+    Path(folder.name, "constraints.txt").write_text("cruft==0.0.0\n")
     return folder
+
+
+def way(by: str) -> dict[str, str]:
+    """Return the variables with which an update goes by "cruft", or by "git" alone."""
+    return {"UV_CONSTRAINT": f"{without_cruft().name}/constraints.txt"} if by == "git" else {}
 
 
 def update(service: Path, by: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Update a service by "cruft" or by "git", with its own program, or the template's where it has none yet."""
     program = service / ".template/update.py"
     program = program if program.exists() else PROJECT / ".template/update.py"
-    path = {"PATH": f"{without_cruft().name}:{BIN}:{os.environ['PATH']}"} if by == "git" else {}
-    return run(service, sys.executable, str(program), *arguments, **path, **variables)
+    return run(service, sys.executable, str(program), *arguments, **way(by), **variables)

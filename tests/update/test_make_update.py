@@ -1,113 +1,248 @@
-"""`make update` tells the truth by its exit status, also where cruft says "Good work!"."""
+"""`make update`, as a person types it: the whole of it, tests included, and what it refuses."""
 
-import os
+import json
+import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ..harness.service import TEMPLATE, clean_environment
+from .conftest import History, remembered, render
+from .edits import MINE
+from .shell import PROJECT, WAY_BACK, commit, git, run, update, way
+from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-BIN = Path(sys.executable).parent
-IGNORED = shutil.ignore_patterns(".git", ".venv", "uv.lock", "*cache*", "tests", "benchmarks", "docs")
+Make = Callable[..., Path]
+LIFECYCLE = "src/payment_service/telemetry/settings.py"
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, as a person with no Git configuration would."""
-    who = {f"GIT_{role}_{what}": "x@y.example" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=clean_environment(proxies=True)
-        | who
-        | {"PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def make(past: History, tmp_path: Path) -> Make:
+    """Return a function that makes a committed service of a version, with cruft's memory or without."""
 
+    def make(version: str = CURRENT, memory: bool = True) -> Path:
+        service = tmp_path / "payment-service"
+        shutil.copytree(past.renders[version, "grpc"], service)
+        if memory:
+            (service / ".cruft.json").write_text(remembered(past, version))
+        commit(service)
+        return service
 
-def commit(folder: Path) -> None:
-    """Commit all that is in the folder, as the repository's first commit or a later one."""
-    for command in ("git init -q -b main", "git add -A", "git commit -q -m change"):
-        done = run(folder, *command.split())
-        assert done.returncode == 0, done.stderr
+    return make
 
 
 def edit(path: Path, old: str, new: str) -> None:
     """Replace a text that is there."""
     text = path.read_text()
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, 1))
 
 
-@pytest.fixture
-def template(tmp_path: Path) -> Path:
-    """Return a copy of the template with a history of its own."""
-    copy = tmp_path / "template"
-    shutil.copytree(TEMPLATE, copy, ignore=IGNORED)
-    commit(copy)
-    return copy
-
-
-@pytest.fixture
-def service(template: Path, tmp_path: Path) -> Path:
-    """Return a service that cruft has made from the template, committed."""
-    done = run(tmp_path, "cruft", "create", "--no-input", str(template))
-    assert done.returncode == 0, done.stderr
-    commit(tmp_path / "payment-service")
-    return tmp_path / "payment-service"
-
-
-def lifecycle(template: Path) -> Path:
-    """Return the template's source of telemetry/lifecycle.py."""
-    return next(template.glob("*project_slug*")) / "src/{{cookiecutter.package_name}}/telemetry/lifecycle.py"
-
-
-def test_an_untouched_service_takes_the_new_version(template: Path, service: Path) -> None:
-    """What the template changed is there afterwards, what the user changed still is, and the exit status is 0."""
-    edit(lifecycle(template), "DEADLINE_SECONDS = 5.0", "DEADLINE_SECONDS = 4.0")
-    commit(template)
-    edit(service / "src/payment_service/transactions.py", "processed transaction", "booked transaction")
+@pytest.mark.parametrize("by", ["cruft", "git"])
+def test_the_whole_of_it(by: str, past: History, make: Make) -> None:
+    """It shows versions, changelog and files, merges, runs the telemetry tests with what is needed, and leaves nothing else."""
+    service = make()
+    edit(service / "src/payment_service/transactions.py", "log = ", f"# {MINE}\nlog = ")
     commit(service)
-    done = run(service, "make", "update")
+    before = set(git(service, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory").splitlines())
+    done = run(service, "make", "update", **way(by))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "DEADLINE_SECONDS = 4.0" in (service / "src/payment_service/telemetry/lifecycle.py").read_text()
-    assert "booked transaction" in (service / "src/payment_service/transactions.py").read_text()
+    assert (
+        f"template {CURRENT} ({past.commits[CURRENT][:7]}) -> {NEXT} ({past.commits[NEXT][:7]}), 1 commits"
+        in done.stdout
+    )
+    assert f"## {NEXT}" in done.stdout and f"## {CURRENT}" not in done.stdout
+    assert f"M {LIFECYCLE}" in done.stdout
+    assert "uv run --quiet pytest" in done.stdout and re.search(r"\d+ passed", done.stdout)
+    assert "telemetry tests: passed" in done.stdout
+    assert ("come to the same" if by == "cruft" else "cruft 2.16.0 cannot run") in done.stdout
+    assert "In the next version" in (service / LIFECYCLE).read_text()
+    assert MINE in (service / "src/payment_service/transactions.py").read_text()
+    assert git(service, "ls-files", "--others", "--exclude-standard") == ""
+    after = set(git(service, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory").splitlines())
+    assert after - before == {".venv/"}
+    commit(service)
+    again = run(service, "make", "update-check")
+    assert (again.returncode, "up to date" in again.stdout) == (0, True), again.stdout + again.stderr
 
 
-def test_a_conflict_is_no_success(template: Path, service: Path) -> None:
-    """Where both sides changed a line the file is named, the exit status is not 0, and the way back works."""
-    edit(lifecycle(template), "DEADLINE_SECONDS = 5.0", "DEADLINE_SECONDS = 4.0")
-    commit(template)
-    edit(service / "src/payment_service/telemetry/lifecycle.py", "DEADLINE_SECONDS = 5.0", "DEADLINE_SECONDS = 3.0")
+def test_failing_telemetry_tests_are_no_success(make: Make) -> None:
+    """Where nothing conflicts but the telemetry tests fail, the exit status is 1 and the last lines say so."""
+    service = make()
+    edit(
+        service / "tests/telemetry/test_settings.py",
+        "def test_",
+        "def test_that_fails() -> None:\n    assert False\n\n\ndef test_",
+    )
     commit(service)
     done = run(service, "make", "update")
     assert done.returncode != 0
-    assert "lifecycle.py" in done.stdout + done.stderr
-    assert "git reset --hard" in done.stderr
-    assert run(service, "git", "reset", "--hard").returncode == 0
-    assert "DEADLINE_SECONDS = 3.0" in (service / "src/payment_service/telemetry/lifecycle.py").read_text()
+    assert "test_that_fails" in done.stdout
+    assert "the telemetry tests do not pass: exit status 1" in done.stdout
+    assert f"the way back: {WAY_BACK}" in done.stdout
 
 
-def test_a_service_without_its_memory_is_told_how_to_get_it(service: Path) -> None:
-    """A service that plain Cookiecutter made is left as it is, with a sentence that names the way."""
-    (service / ".cruft.json").unlink()
+def test_a_conflict_stops_a_commit(make: Make) -> None:
+    """Git itself refuses to commit a conflict before it is settled; settled, the next update finds nothing to do."""
+    service = make()
+    edit(service / LIFECYCLE, '"""', f'"""{MINE}: ')
+    commit(service)
     done = run(service, "make", "update")
     assert done.returncode != 0
-    assert "cruft@2.16.0 link" in done.stderr
-    assert "Nothing was changed" in done.stderr
+    assert f"{LIFECYCLE}: both changed it" in done.stdout
+    assert run(service, "git", "commit", "-m", "too early").returncode != 0
+    text = (service / LIFECYCLE).read_text()
+    assert "<<<<<<< yours\n" in text and f">>>>>>> template {NEXT}\n" in text
+    (service / LIFECYCLE).write_text(re.sub(r"<<<<<<< .*\n((?:.*\n)*?)=======\n(?:.*\n)*?>>>>>>> .*\n", r"\1", text))
+    commit(service)
+    assert update(service, "git", "--check").returncode == 0
 
 
-def test_the_memory_of_another_service_is_refused(service: Path) -> None:
-    """A .cruft.json that names another package would update nothing, and say that all is well."""
-    edit(service / ".cruft.json", '"package_name": "payment_service"', '"package_name": "order_desk"')
+def test_check_changes_nothing(make: Make) -> None:
+    """`make update-check` shows the same, changes nothing, and exits otherwise than 0 while there is something to adopt."""
+    service = make()
+    done = run(service, "make", "update-check")
+    assert done.returncode != 0
+    assert f"-> {NEXT}" in done.stdout and f"M {LIFECYCLE}" in done.stdout
+    assert git(service, "status", "--porcelain", "--ignored") == ""
+
+
+def test_a_dirty_tree_is_refused(make: Make) -> None:
+    """What is not committed could not be taken back: nothing is done, and what stands in the way is named."""
+    service = make()
+    (service / "notes.txt").write_text("mine\n")
     done = run(service, "make", "update")
     assert done.returncode != 0
-    assert "payment_service" in done.stderr
+    assert (
+        "commit or stash first" in done.stderr and "notes.txt" in done.stderr and "Nothing was changed" in done.stderr
+    )
+    assert git(service, "status", "--porcelain") == "?? notes.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda memory: "{", "must be JSON"),
+        (lambda memory: memory.replace('"payment_service"', '"order_desk"'), "must be payment_service, as in src/"),
+        (lambda memory: memory.replace('"commit"', '"commits"'), "must hold template, commit and context"),
+        (lambda memory: re.sub(r'"commit": "\w+"', '"commit": "0123456789"', memory), "--from COMMIT"),
+        (lambda memory: re.sub(r'"template": "[^"]+"', '"template": "/no/such/place"', memory), "/no/such/place"),
+    ],
+    ids=["no JSON", "another service", "no commit", "unknown commit", "no template"],
+)
+def test_a_wrong_memory_is_refused(break_it: Callable[[str], str], words: str, make: Make) -> None:
+    """A .cruft.json that cannot be right is named, with what it must be; nothing is changed."""
+    service = make()
+    memory = service / ".cruft.json"
+    memory.write_text(break_it(memory.read_text()))
+    commit(service)
+    done = update(service, "cruft", "--without-tests")
+    assert (done.returncode, words in done.stderr, "Nothing was changed" in done.stderr) == (2, True, True), done.stderr
+    assert git(service, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("framework=flask", "framework cannot be changed in a service that is there: what you wrote is written for it"),
+        ("package_name=other", "package_name cannot be changed"),
+        ("otlp_protocol=smoke", "otlp_protocol must be one of grpc, http, got 'smoke'"),
+        ("colour=red", "an answer must be NAME=VALUE with a NAME of project_name"),
+        ("team=Bad Team", "team must be lower-case letters, digits and hyphens between them"),
+    ],
+)
+def test_an_answer_that_cannot_be_given_is_refused(answer: str, words: str, make: Make) -> None:
+    """The reason is one sentence, and nothing is changed."""
+    service = make()
+    done = update(service, "cruft", answer)
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert git(service, "status", "--porcelain", "--ignored") == ""
+
+
+def test_every_answer_is_either_switched_or_refused(past: History, choices: dict[str, list[str]], make: Make) -> None:
+    """Each other value of each choice, framework aside, gives exactly a service that was made with it."""
+    for question, values in choices.items():
+        for value in values[1:] if question != "framework" else []:
+            service = make()
+            git(past.template, "checkout", "-q", past.commits[CURRENT])
+            expected = render(past.template, service.parent / f"expected-{value}", **{question: value})
+            done = update(service, "git", f"{question}={value}", "--to", past.commits[CURRENT], "--without-tests")
+            git(past.template, "checkout", "-q", "main")
+            assert done.returncode == 0, done.stdout + done.stderr
+            names = {str(path.relative_to(expected)) for path in expected.rglob("*") if path.is_file()}
+            assert set(git(service, "ls-files").splitlines()) == names | {".cruft.json"}
+            assert {name for name in names if (service / name).read_bytes() != (expected / name).read_bytes()} == set()
+            shutil.rmtree(service)
+
+
+@pytest.mark.parametrize("by", ["cruft", "git"])
+@pytest.mark.parametrize("version", ["0.1.0", "0.3.0", CURRENT])
+def test_a_service_of_plain_cookiecutter_is_adopted(version: str, by: str, past: History, make: Make) -> None:
+    """Told only where the template is, it finds commit and answers, updates the same way, and remembers them from then on."""
+    service = make(version, memory=False)
+    edit(service / "src/payment_service/transactions.py", "import logging", f"# {MINE}\nimport logging")
+    (service / "Dockerfile").write_text(f"# {MINE}\n")
+    commit(service)
+    untold = update(service, by)
+    assert (untold.returncode, '--template URL"' in untold.stderr) == (2, True), untold.stderr
+    done = update(service, by, "--template", str(past.template), "--without-tests")
+    assert done.returncode == 1, done.stdout + done.stderr  # the Dockerfile was rewritten, and is a conflict
+    assert f"({past.commits[version][:7]}) -> {NEXT}" in done.stdout
+    memory = json.loads((service / ".cruft.json").read_text())
+    assert (memory["template"], memory["commit"]) == (str(past.template), past.commits[NEXT])
+    assert memory["context"]["cookiecutter"]["package_name"] == "payment_service"
+    git(service, "checkout", "--ours", "Dockerfile")
+    commit(service)
+    assert update(service, by, "--check").returncode == 0
+
+
+def test_a_service_in_a_folder_of_a_repository(past: History, make: Make) -> None:
+    """Where a repository holds more than the service, only the service's folder changes, and the way back is the same."""
+    service = make()
+    shutil.rmtree(service / ".git")
+    (service.parent / "other.txt").write_text("mine\n")
+    commit(service.parent)
+    for by in ("cruft", "git"):
+        done = update(service, by, "--without-tests")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("come to the same" in done.stdout) == (by == "cruft"), done.stdout
+        changed = git(service.parent, "diff", "--cached", "--name-only").splitlines()
+        assert changed and all(name.startswith("payment-service/") for name in changed)
+        assert run(service, *WAY_BACK.split()).returncode == 0
+        assert git(service.parent, "status", "--porcelain") == ""
+
+
+def test_a_person_s_git_and_cookiecutter_do_not_decide(make: Make, tmp_path: Path) -> None:
+    """Settings that change how Git merges, quotes or ends lines, and another's Cookiecutter defaults, change nothing."""
+    service = make()
+    (tmp_path / "gitconfig").write_text(
+        "[core]\nautocrlf = input\nquotePath = true\n[merge]\nrenames = false\nconflictStyle = diff3\n[diff]\n"
+        "renames = false\nnoprefix = true\n[status]\nshowUntrackedFiles = no\n[color]\nui = always\n[commit]\ngpgSign = true\n"
+    )
+    (tmp_path / "cookiecutter.yaml").write_text("default_context:\n  team: intruders\n")
+    (service / "docs").mkdir()
+    (service / "README.md").rename(service / "docs/README.md")
+    commit(service)
+    settings = {
+        "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
+        "COOKIECUTTER_CONFIG": str(tmp_path / "cookiecutter.yaml"),
+    }
+    done = update(service, "cruft", "--without-tests", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "README.md: you moved it to docs/README.md" in done.stdout
+    assert "intruders" not in git(service, "diff", "--cached")
+
+
+def test_the_program_is_the_newest(make: Make) -> None:
+    """A mistake in the program that a service has is met by the next version's program, which does the work."""
+    service = make()
+    (service / ".template/merge.py").write_text(
+        (PROJECT / ".template/merge.py").read_text()
+        + '\n\ndef merge(*_: str) -> None:\n    raise RefusedError("old")\n'
+    )
+    commit(service)
+    done = update(service, "cruft", "--without-tests")
+    assert done.returncode == 0, done.stdout + done.stderr

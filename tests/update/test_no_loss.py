@@ -215,7 +215,7 @@ def test_both_ways_are_taken(case: Case, outcomes: Mapping[Case, Outcome]) -> No
         return
     assert got.after == other.after
     if case[2] == "git":
-        assert "cruft 2.16.0 cannot run: error: no solution found" in got.output
+        assert "cruft 2.16.0 cannot run: " in got.output
         assert got.report["by"] == "git"
     elif case[1] in {"untouched", "user files edited", "template-owned edited elsewhere", "protocol changed"}:
         assert got.report["by"] == "cruft", got.output

@@ -17,7 +17,7 @@ from ..harness.service import TEMPLATE
 from .shell import commit, run
 
 KEPT = Path(__file__).parent / "versions"
-RENDERED = ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}")
+RENDERED = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
 CURRENT = json.loads((TEMPLATE / "cookiecutter.json").read_text())["__template_version"]
 
 
@@ -44,7 +44,7 @@ def copy_current(into: Path) -> Path:
     for name in RENDERED:
         if (TEMPLATE / name).is_dir():
             shutil.copytree(TEMPLATE / name, into / name, ignore=caches, dirs_exist_ok=True)
-        else:
+        elif (TEMPLATE / name).exists():
             shutil.copy(TEMPLATE / name, into / name)
     shutil.copy(TEMPLATE / "CHANGELOG.md", into)
     return into

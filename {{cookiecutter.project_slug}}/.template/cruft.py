@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from merge import Merge, git, names
+from merge import Merge, git, names, rows
 from origin import MEMORY
 
 VERSION = "2.16.0"
@@ -16,7 +16,7 @@ class Attempt:
 
     def __init__(self, copy: Path, merged_into: Path, prefix: str, memory: bytes) -> None:
         """Copy the repository, with the memory that cruft needs."""
-        self.copy, self.original, self.service = copy, merged_into, copy / prefix
+        self.copy, self.original, self.prefix, self.service = copy, merged_into, prefix, copy / prefix
         git(merged_into, "clone", "-q", "--no-tags", str(merged_into), str(copy))
         (self.service / MEMORY).write_bytes(memory)
         git(copy, "add", "--all", "--force", ".")
@@ -41,6 +41,12 @@ class Attempt:
         except OSError:
             self.process = None
 
+    def stop(self) -> None:
+        """End cruft, if it still runs."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
     def objection(self, merged: Merge) -> str:
         """Wait for cruft and return why its result is not the merge, or nothing where it is.
 
@@ -59,8 +65,9 @@ class Attempt:
         if not conflicts:
             where = git(self.original, "rev-parse", "--path-format=absolute", "--git-path", "objects").strip()
             git(self.copy, "add", "--all", ".")
-            memory = f":(exclude,literal){MEMORY}"
-            wanted = ("diff", "--cached", "--name-only", "--relative", merged.tree, "--", ".", memory)
-            if git(self.service, *wanted, env={"GIT_ALTERNATE_OBJECT_DIRECTORIES": where}):
-                return f"cruft {VERSION} comes to something else"
+            tree = git(self.copy, "write-tree", *([f"--prefix={self.prefix}"] if self.prefix else [])).strip()
+            both = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": where}
+            differ = rows(git(self.copy, "diff-tree", "-r", "-z", "--name-only", tree, merged.tree, env=both))
+            if differ != [MEMORY]:
+                return f"cruft {VERSION} comes to something else: {', '.join(sorted({*differ} - {MEMORY}))}"
         return ""

@@ -68,8 +68,12 @@ class Update:
         self.describe()
         wanted = self.wanted()
         attempt = None if self.asked.check else self.attempt(wanted)
-        base, theirs, context = self.render(wanted)
-        merged = self.merge(base, theirs, context)
+        try:
+            merged = self.merge(*self.render(wanted))
+        except RefusedError:
+            if attempt:
+                attempt.stop()
+            raise
         if merged.base == merged.theirs and (self.origin.memory or self.asked.check):
             print(f"up to date: nothing in this service changes up to {self.name(self.new)}")
             self.report |= {"result": "current", "behind": 0}
@@ -205,7 +209,8 @@ class Update:
             if done.returncode == 0:
                 return [(Path(result["folder"]), result["context"]) for result in json.loads(done.stdout)]
             if done.returncode == 3:
-                raise RefusedError(f"the template cannot be rendered with these answers:\n{done.stderr.strip()}")
+                said = done.stderr.partition("Stopping generation")[0].strip()  # the hook's own sentence
+                raise RefusedError(f"the template cannot be rendered with these answers:\n{said}")
             failures.append(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}")
         raise RefusedError("Cookiecutter is needed and cannot be run: " + "; ".join(failures))
 
