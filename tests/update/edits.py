@@ -78,7 +78,7 @@ def user_files(sides: Sides) -> None:
 
 def owned_elsewhere(sides: Sides) -> None:
     """Edit what is the template's, where the template does not."""
-    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/settings.py", "tests/telemetry/test_configure.py"):
+    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/settings.py", "tests/telemetry/test_settings.py"):
         comment(sides, name)
 
 
