@@ -1,6 +1,7 @@
 """`make update`, as a person types it: the whole of it, tests included, and what it refuses."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -246,3 +247,15 @@ def test_the_program_is_the_newest(make: Make) -> None:
     commit(service)
     done = update(service, "cruft", "--without-tests")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("by", ["cruft", "git"])
+def test_an_update_takes_less_than_five_seconds(by: str, make: Make) -> None:
+    """All that an update computes, network and tests aside, takes less than 5 s of processor time, and so on a quiet machine."""
+    service = make("0.1.0")
+    before = sum(os.times()[2:4])
+    done = update(service, by, "--without-tests")
+    seconds = sum(os.times()[2:4]) - before
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(f"\nan update by {by} took {seconds:.1f} s of processor time")
+    assert seconds < 5
