@@ -90,7 +90,9 @@ def recovered(service: Path) -> dict[str, Any]:
         (command, entry), *_ = project["scripts"].items()
         package = entry.partition(".")[0]
         protocol = re.search(r"otlp-proto-(\w+)", " ".join(project["dependencies"]))
-        team = re.search(r'(?:SERVICE_NAMESPACE:|TEAM =) "(.*)"', (service / f"src/{package}/telemetry/resource.py").read_text())
+        team = re.search(
+            r'(?:SERVICE_NAMESPACE:|TEAM =) "(.*)"', (service / f"src/{package}/telemetry/resource.py").read_text()
+        )
         title = re.search(r"^# (.*)$", (service / "README.md").read_text(), re.MULTILINE)
         assert protocol and team
     except (OSError, ValueError, KeyError, AssertionError) as error:
