@@ -9,7 +9,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Without a command, run the service until SIGTERM or SIGINT.")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="run the service")
-    commands.add_parser("doctor", help="prove that telemetry arrives, and say what is wrong")
+    check = commands.add_parser("doctor", help="prove that telemetry arrives, and say what is wrong")
+    check.add_argument("--json", action="store_true", help="print one JSON document")
 #% if cookiecutter.framework in ("celery", "worker")
     send = commands.add_parser("send", help="put one traced message in the queue")
     send.add_argument("amount_cents", type=int)
@@ -18,7 +19,7 @@ def main() -> int:
     if arguments.command == "doctor":
         from .telemetry import doctor
 
-        return doctor.main()
+        doctor.main(as_json=arguments.json)
     from . import server
 
 #% if cookiecutter.framework in ("celery", "worker")

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status
 
-from .settings import scrub
+from .masking import scrub
 
 log = logging.getLogger(__name__)
 

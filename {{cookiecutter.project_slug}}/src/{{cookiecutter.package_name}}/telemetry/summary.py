@@ -1,0 +1,58 @@
+"""One line that a person can read: who this service says it is, what it sends where, and how it is sampled."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
+
+from . import masking, protocol
+
+SIGNALS = ("traces", "metrics", "logs")
+
+
+def installed() -> dict[str, str]:
+    """Return the signals that somebody has given a provider, and its class."""
+    providers = trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
+    # What OpenTelemetry hands out before anybody has installed a provider lives in its API packages.
+    api = re.compile(r"opentelemetry\.(trace|metrics|_logs)\b")
+    classes = {signal: type(provider) for signal, provider in zip(SIGNALS, providers, strict=True)}
+    return {s: f"{c.__module__}.{c.__qualname__}" for s, c in classes.items() if not api.match(c.__module__)}
+
+
+def variable(signal: str, name: str) -> str:
+    """Return the variable that decides for a signal: its own, or the one for all."""
+    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}"
+    return own if own in os.environ else f"OTEL_EXPORTER_OTLP_{name}"
+
+
+def line(resource: Mapping[str, Any]) -> str:
+    """Return the line, without secrets."""
+    ways: dict[str, list[str]] = {}
+    for signal in SIGNALS:
+        exporters = os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()
+        endpoint = f"to {os.environ[variable(signal, 'ENDPOINT')]} ({protocol.PROTOCOL})"
+        to = [*(["to the console"] if "console" in exporters else []), *([endpoint] if "otlp" in exporters else [])]
+        if signal in installed():
+            to = ["by a provider that was already there"]
+        ways.setdefault(" and ".join(to) or "nowhere", []).append(signal)
+    sent = "; ".join(f"{' and '.join(signals)} {to}" for to, signals in ways.items())
+    name, version, team, environment = (
+        resource.get(key, "")
+        for key in (
+            service_attributes.SERVICE_NAME,
+            service_attributes.SERVICE_VERSION,
+            service_attributes.SERVICE_NAMESPACE,
+            deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME,
+        )
+    )
+    return masking.mask(f"{name} {version} of {team}, in {environment}, sends {sent}; {_sampling()}")
+
+
+def _sampling() -> str:
+    sampler, ratio = os.environ["OTEL_TRACES_SAMPLER"].lower(), float(os.environ["OTEL_TRACES_SAMPLER_ARG"])
+    shares = {"always_on": "every trace is kept", "always_off": "no trace is kept"}
+    share = shares.get(sampler.removeprefix("parentbased_"), f"{ratio * 100:.6g} % of traces are kept")
+    return share + (", where no caller has decided" if sampler.startswith("parentbased") else "")

@@ -1,0 +1,40 @@
+"""The names that OTEL_* variables have, so that a misspelt one can be told from one that only others read."""
+
+import re
+from difflib import get_close_matches
+from itertools import product
+
+from opentelemetry import environment_variables as api
+from opentelemetry.instrumentation import environment_variables as contrib
+from opentelemetry.sdk import environment_variables as sdk
+
+DECLARED = {v for m in (api, sdk, contrib) for v in vars(m).values() if isinstance(v, str) and v.startswith("OTEL_")}
+SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
+NAMES = ["ENDPOINT", "HEADERS", "TIMEOUT", "PROTOCOL", "COMPRESSION", "INSECURE"]
+NAMES += ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"]
+# What the specification has for every signal, whatever of it an SDK declares.
+OTLP = {f"OTEL_EXPORTER_OTLP_{signal}{name}" for signal, name in product(SIGNALS, NAMES)}
+OTHERS = {"OTEL_PYTHON_LOGGER_PROVIDER", "OTEL_EXPERIMENTAL_CONFIG_FILE", "OTEL_ENTITIES"}
+KNOWN = frozenset(DECLARED | OTLP | OTHERS)
+# Composed with the name of a library, of other exporters, or of other languages: platforms set them for all services.
+FAMILIES = re.compile(
+    r"OTEL_(INSTRUMENTATION|PYTHON_(\w+_(EXCLUDED_URLS|TRACED_REQUEST_ATTRS|CREDENTIAL_PROVIDER)|LOG(GING)?_\w+|FASTAPI_\w+"
+    r"|\w+_CAPTURE\w*)|EXPORTER_(OTLP_(SPAN|METRIC)_INSECURE|JAEGER|ZIPKIN|PROMETHEUS)|JAVA|JAVAAGENT|DOTNET|NODE|GO|PHP|RUBY"
+    r"|RUST|ERLANG|COLLECTOR|INJECTOR|OPERATOR)\w*"
+)
+
+
+def is_known(name: str) -> bool:
+    """Tell whether OpenTelemetry has a variable of this name, in Python or elsewhere."""
+    return name in KNOWN or bool(FAMILIES.fullmatch(name))
+
+
+def meant(name: str) -> str:
+    """Return the variable that a misspelt name was meant to be, or nothing where the name is right or unlike any."""
+    if is_known(name):
+        return ""
+    upper = re.sub(r"[^A-Z0-9]+", "_", name.upper())
+    # Both as they are and without underscores: OTEL_SERVICENAME is nearer to OTEL_SERVICE_NAME than it looks.
+    squeezed = {known.replace("_", ""): known for known in sorted(KNOWN)}
+    near = get_close_matches(upper.replace("_", ""), squeezed, 1, 0.86)
+    return squeezed[near[0]] if near else ""
