@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ..conftest import Projects
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver
 from ..harness.service import free_port
-from .run import LIMIT, Report, doctor
+from .run import LIMIT, Report, ahead, doctor
 
 pytestmark = pytest.mark.slow
 
@@ -245,19 +246,33 @@ def captured_by_a_proxy(place: Place) -> None:
     assert receiver.fault is None
 
 
-@contextmanager
-def placed(case: Case, protocol: Protocol, authority: Authority, stranger: Authority) -> Iterator[Place]:
-    """Seed the fault, and take everything down afterwards."""
-    with ExitStack() as stack:
-        place = Place(stack, protocol, authority, stranger)
-        case.seed(place)
-        yield place
-
-
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Return an authority that the receivers do not know."""
     return Authority(tmp_path_factory.mktemp("stranger"))
+
+
+LOCK = threading.Lock()  # an Authority numbers its files, and is not made for threads
+
+
+@pytest.fixture(scope="module")
+def reports(
+    request: pytest.FixtureRequest, projects: Projects, authority: Authority, stranger: Authority
+) -> Iterator[Callable[..., tuple[Report, int]]]:
+    """Return the function from a case and a protocol to the report, and the port that it should name."""
+    ports: dict[tuple[str, Protocol], int] = {}
+    installed = {protocol: projects(protocol) for protocol in BOTH}
+
+    def run(name: str, protocol: Protocol) -> Report:
+        with ExitStack() as stack:
+            place = Place(stack, protocol, authority, stranger)
+            with LOCK:
+                CASES[name].seed(place)
+            ports[name, protocol] = place.port
+            return doctor(installed[protocol], **place.variables)
+
+    with ahead(request, ("name", "protocol"), run) as runs:
+        yield lambda name, protocol: (runs(name, protocol), ports[name, protocol])
 
 
 SAID: dict[Protocol, dict[str, tuple[str, str]]] = {"grpc": {}, "http": {}}
@@ -267,18 +282,16 @@ SAID: dict[Protocol, dict[str, tuple[str, str]]] = {"grpc": {}, "http": {}}
     ("name", "protocol"), [(name, protocol) for name, case in CASES.items() for protocol in case.protocols]
 )
 def test_a_fault_of_the_path_is_found(
-    name: str, protocol: Protocol, projects: Projects, authority: Authority, stranger: Authority
+    name: str, protocol: Protocol, reports: Callable[..., tuple[Report, int]]
 ) -> None:
     """Exactly one finding, for all signals that are on; it names the address and the variable, and ends in time."""
-    case = CASES[name]
-    with placed(case, protocol, authority, stranger) as place:
-        report = doctor(projects(protocol), **place.variables)
+    case, (report, port) = CASES[name], reports(name, protocol)
     key = case.http_key if protocol == "http" and case.http_key else case.key
     assert (report.status, [*report.findings]) == (1, [key]), report
     (found,) = [check for check in report.checks if check["level"] == "finding"]
     assert found["about"] == "traces, metrics"
     words = f"{found['says']} {found['fix']}"
-    assert [word for word in (*case.words, f":{place.port}") if word not in words] == []
+    assert [word for word in (*case.words, f":{port}") if word not in words] == []
     assert report.seconds < LIMIT
     assert found["says"]
     assert found["fix"]
@@ -334,7 +347,6 @@ def test_a_page_is_no_answer(projects: Projects) -> None:
 @contextmanager
 def answering(server: socket.socket, answer: bytes) -> Iterator[None]:
     """Answer every connection the same."""
-    import threading
 
     def serve() -> None:
         while True:

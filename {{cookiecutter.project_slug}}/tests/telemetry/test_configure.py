@@ -50,6 +50,37 @@ def test_the_environment_beats_the_code() -> None:
     assert attributes["service.version"]
 
 
+def test_one_line_says_what_goes_where() -> None:
+    """At the start a person reads who this is, where its signals go, and how it is sampled; no secret is in it."""
+    lines = run(
+        "telemetry.configure(); telemetry.configure()",
+        OTEL_SERVICE_NAME="shop",
+        OTEL_TRACES_EXPORTER="console,otlp",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://collector:1/v1/traces?key=s3cret",
+        OTEL_EXPORTER_OTLP_TIMEOUT="0.1",
+        OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0.25",
+    )
+    (line,) = [line.partition(": ")[2] for line in lines if " INFO " in line]
+    who, _, sends = line.partition(" sends ")
+    assert who.split()[0] == "shop"
+    assert "traces to the console and to https://collector:1/v1/traces?key=REDACTED" in sends
+    assert "metrics and logs nowhere; 25 % of traces are kept, where no caller has decided" in sends
+
+
+def test_what_an_exporter_logs_is_masked() -> None:
+    """A receiver may repeat a header's value, and the SDK logs what it says: it does not reach a log line."""
+    lines = run(
+        """
+        import logging
+        telemetry.configure()
+        logging.getLogger("opentelemetry.exporter").error("details: %s is no token", "s3cret-token")
+        """,
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20s3cret-token",
+    )
+    assert [line.partition("details: ")[2] for line in lines if "details" in line] == ["REDACTED is no token"]
+
+
 def test_query_values_are_scrubbed() -> None:
     """The keys of a query stay; its values, and credentials, never leave the process."""
     assert printed_span(run(ONE_SPAN))["attributes"]["url.full"] == "https://REDACTED@shop/?card=REDACTED&x"

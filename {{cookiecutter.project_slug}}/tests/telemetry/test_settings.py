@@ -6,6 +6,7 @@ import pytest
 
 from .fixtures import PACKAGE
 
+masking = importlib.import_module(f"{PACKAGE}.telemetry.masking")
 settings = importlib.import_module(f"{PACKAGE}.telemetry.settings")
 PROTOCOL = importlib.import_module(f"{PACKAGE}.telemetry.protocol").PROTOCOL
 
@@ -31,12 +32,21 @@ def test_an_empty_value_means_not_set(variable: str) -> None:
         ("OTEL_TRACES_EXPORTER", "otlp,otlp", "console, otlp, both or none", "using otlp"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "a whole number above 0", "using 16384"),
         ("OTEL_BSP_SCHEDULE_DELAY", "0", "a whole number above 0", "using 1000"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "a number of seconds up to 600 (not milliseconds)", "using 10"),
         ("OTEL_TRACES_SAMPLER_ARG", "10%", "a number from 0 to 1", "using 1"),
         ("OTEL_PROPAGATORS", "b3", "a list of installed propagators", "using no value"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1", "a whole number, 0 or more", "using no value"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such.pem", "the path of a readable file", "using no value"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such.pem", "the path of a readable PEM file", "using no value"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", f"{PROTOCOL}, all that is installed", "using no value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "a comma list of name=value", "using a=1"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service_name=a", "written with dots, as service.name", "using service.name=a"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "service.name=unknown_service",
+            "the name of this service",
+            "using the code's own",
+        ),
+        ("OTEL_SERVICE_NAME", "unknown_service:python", "the name of this service", "using the code's"),
         ("OTEL_SDK_DISABLED", "yes", "true or false", "using no value"),
     ],
 )
@@ -44,6 +54,57 @@ def test_a_bad_value_is_named_with_what_was_expected(variable: str, value: str, 
     """One sentence names the variable, the value, the shape wanted and what is used instead."""
     _, problems = settings.judge({variable: value})
     assert problems == [f"{variable} must be {expected}, got {value!r}; {instead}"]
+
+
+def test_what_every_process_must_have_of_its_own() -> None:
+    """A service.instance.id for all workers would mix up their metrics; each process makes one."""
+    settled, problems = settings.judge({"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=pod-1,a=1"})
+    assert settled["OTEL_RESOURCE_ATTRIBUTES"] == "a=1"
+    assert ["free of service.instance.id" in problem for problem in problems] == [True]
+
+
+def test_an_argument_that_no_sampler_reads_is_told() -> None:
+    """The SDK would sample everything, and somebody has asked for a tenth."""
+    settled, problems = settings.judge({"OTEL_TRACES_SAMPLER_ARG": "0.1"})
+    assert settled["OTEL_TRACES_SAMPLER_ARG"] == "1"
+    assert [problem.partition(",")[0] for problem in problems] == ["OTEL_TRACES_SAMPLER_ARG must be left out"]
+    ratio = {"OTEL_TRACES_SAMPLER_ARG": "0.1", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}
+    assert settings.judge(ratio)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("OTEL_EXPORTER_OLTP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_EXPORTER_OTLP_TRACE_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        ("OTEL_SERVICENAME", "OTEL_SERVICE_NAME"),
+        ("OTEL_TRACE_EXPORTER", "OTEL_TRACES_EXPORTER"),
+        ("OTEL_PROPAGATOR", "OTEL_PROPAGATORS"),
+        ("otel_service_name", "OTEL_SERVICE_NAME"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_right_one(name: str, meant: str) -> None:
+    """Nothing reads it; its value, which may be a secret under the right name, is not shown."""
+    settled, problems = settings.judge({name: "s3cret"})
+    got = "got a value that is not shown; using no value"
+    assert problems == [f"{name} must be spelt {meant}, nothing reads this name, {got}"]
+    assert name not in settled
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OTEL_PYTHON_FLASK_EXCLUDED_URLS",
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+        "OTEL_NODE_RESOURCE_DETECTORS",
+        "OTEL_JAVAAGENT_ENABLED",
+        "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY",
+        "OTEL_SHOP_COLOUR",
+    ],
+)
+def test_a_name_that_others_read_is_left_alone(name: str) -> None:
+    """Variables of other languages and libraries, and a team's own, are no mistakes."""
+    assert [problem for problem in settings.judge({name: "/dev/null"})[1] if "spelt" in problem] == []
 
 
 def test_a_batch_larger_than_its_queue_is_made_to_fit() -> None:
@@ -71,9 +132,9 @@ def test_two_reasons_are_one_sentence(processor: str, batch: str) -> None:
 )
 def test_no_value_of_a_query_gets_through(url: str) -> None:
     """Quotes, empty names and second question marks hide nothing; neither do ten thousand of them take long."""
-    assert "s3cret" not in settings.scrub(url)
-    assert "Brien" not in settings.scrub(url)
-    assert len(settings.scrub("?," * 10_000)) == 20_000
+    assert "s3cret" not in masking.scrub(url)
+    assert "Brien" not in masking.scrub(url)
+    assert len(masking.scrub("?," * 10_000)) == 20_000
 
 
 def test_secrets_are_never_shown() -> None:
@@ -82,10 +143,22 @@ def test_secrets_are_never_shown() -> None:
         {
             "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer s3cret",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3#s3cret?@collector",
+            "OTEL_RESOURCE_ATTRIBUTES": "db.password=s3cret,note=Bearer s3cret,a=1",
         }
     )
-    assert len(problems) == 2
+    assert len(problems) == 3
     assert "s3cret" not in "".join(problems)
+
+
+def test_what_was_learnt_is_masked_wherever_it_is_repeated() -> None:
+    """A receiver, or a library, may say a header's value in words of its own; percent signs make no difference."""
+    given = "authorization=Bearer%20s3cret-token,x-key: k3y-of-mine"
+    masking.learn({"OTEL_EXPORTER_OTLP_HEADERS": given, "http_proxy": "http://me:p4ssword@proxy:3128"})
+    for text in ("token s3cret-token is unknown", "Bearer s3cret-token", given, "k3y-of-mine", "me:p4ssword@proxy"):
+        masked = masking.mask(f"it said: {text}!")
+        assert "REDACTED" in masked
+        assert not any(secret in masked for secret in ("s3cret", "k3y", "p4ss")), masked
+    assert masking.mask("token of mine") == "token of mine"
 
 
 def test_a_child_process_finds_nothing_wrong() -> None:
@@ -93,4 +166,11 @@ def test_a_child_process_finds_nothing_wrong() -> None:
     bad = {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_CONFIG_FILE": "x", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
     settled, problems = settings.judge(bad)
     assert len(problems) == 1
+    wrong = {
+        "OTEL_SERVICENAME": "x",
+        "OTEL_RESOURCE_ATTRIBUTES": "service_name=a,token=b",
+        "OTEL_TRACES_SAMPLER_ARG": "0",
+    }
+    settled, problems = settings.judge(wrong | bad)
+    assert len(problems) == 5
     assert settings.judge(settled) == (settled, [])

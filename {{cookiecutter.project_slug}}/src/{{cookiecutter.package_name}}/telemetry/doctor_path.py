@@ -188,7 +188,7 @@ def _check(level: str, key: str, facts: Mapping[str, object]) -> Check:
     """Return the check of any signal: those that are equal become one."""
     if level == "ok":
         return Check("", "ok", key, f"{{items}} arrived at {facts['address']}, as {facts['endpoint']} says")
-    return (finding if level == "finding" else note)("", key, **facts | {"signals": "{signals}"})
+    return (finding if level == "finding" else note)("", key, **{**facts, "signals": "{signals}"})
 
 
 def _together(check: Check, signals: list[str]) -> Check:

@@ -108,7 +108,9 @@ def around() -> Iterator[Check]:
 
 def packages() -> Iterator[Check]:
     """Yield what is installed and does not go together."""
-    here = {name_of(distribution): distribution for distribution in distributions()}
+    here: dict[str, Distribution] = {}
+    for distribution in distributions():
+        here.setdefault(name_of(distribution), distribution)  # the first is the one that Python imports
     if "opentelemetry-instrumentation-fastapi" in here and "fastapi" in here:
         yield finding("process", "two-fastapi", value=here["fastapi"].version)
     mixed = []

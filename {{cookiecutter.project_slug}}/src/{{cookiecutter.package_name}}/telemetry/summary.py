@@ -36,7 +36,7 @@ def line(resource: Mapping[str, Any]) -> str:
         endpoint = f"to {os.environ[variable(signal, 'ENDPOINT')]} ({protocol.PROTOCOL})"
         to = [*(["to the console"] if "console" in exporters else []), *([endpoint] if "otlp" in exporters else [])]
         if signal in installed():
-            to = ["by a provider that was already there"]
+            to = ["by the provider of somebody else"]
         ways.setdefault(" and ".join(to) or "nowhere", []).append(signal)
     sent = "; ".join(f"{' and '.join(signals)} {to}" for to, signals in ways.items())
     name, version, team, environment = (

@@ -42,20 +42,24 @@ class Recorder(otlp.Session):
         super().__init__()
         self.answered = threading.Event()
         self.first: requests.Response | Exception | None = None
-        self.hooks["response"].append(self._keep)
+        self._redirect: requests.Response | None = None
+        self.hooks["response"].append(self._before_it_is_read)
 
-    def _keep(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        self.first = self.first or response
-        self.answered.set()
+    def _before_it_is_read(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._redirect = response if 300 <= response.status_code < 400 else None  # the service's session raises on it
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         """Send, as every method of a session does in the end."""
+        came: requests.Response | Exception | None = None
         try:
-            return super().send(request, **settings)
+            came = super().send(request, **settings)
+            return came
         except Exception as error:
-            self.first = self.first or error
-            self.answered.set()
+            came = error if self._redirect is None else self._redirect
             raise
+        finally:
+            self.first = came if self.first is None else self.first
+            self.answered.set()
 
 
 def route(signal: str) -> Route:
