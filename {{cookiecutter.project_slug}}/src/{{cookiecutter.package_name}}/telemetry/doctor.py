@@ -12,7 +12,7 @@ from typing import NoReturn
 from . import problems, protocol, resource, variables
 from .doctor_findings import Check, finding, note, problem, status
 from .doctor_path import Path
-from .doctor_process import Imported, around, packages, untraced
+from .doctor_process import Imported, around, packages
 from .masking import MASKED, mask
 from .summary import SIGNALS, line, variable
 
@@ -49,7 +49,7 @@ def examine(end: float) -> list[Check]:
     if path:
         path.begin()
     found = [*_settings()] or [Check("settings", "ok", "settings", "every OTEL_* variable that is set can be used")]
-    process = [*around(), *packages(), *untraced(), *imported.checks()]
+    process = [*around(), *packages(), *imported.checks()]
     fine = Check("process", "ok", "process", "nobody else sets OpenTelemetry up, and its packages fit each other")
     found += process or [fine]
     return [*found, *(path.checks() if path else ())]

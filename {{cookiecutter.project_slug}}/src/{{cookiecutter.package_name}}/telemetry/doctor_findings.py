@@ -186,7 +186,6 @@ NOTES = {
     "through-proxy": "{signals} go through the proxy {detail}, as {proxy} says",
     "unread-variable": "{value} is no variable of OpenTelemetry's, and nothing in this service reads it",
     "receiver-says": "{address} took everything, with the words: {detail}",
-    "not-instrumented": "{value} is used by this service and can be traced: uv add {detail}",
     "not-imported": "whether the SDK starts before a fork was not checked: {detail}",
 }
 

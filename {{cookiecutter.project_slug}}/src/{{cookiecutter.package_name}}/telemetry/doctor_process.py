@@ -6,13 +6,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import Distribution, distributions, requires
+from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
 from .doctor_findings import Check, finding, note
-from .resource import NAME
 from .summary import installed
 
 PACKAGE = str(__package__).rpartition(".")[0]
@@ -150,15 +149,3 @@ def _holds(requirement: Requirement, extra: str = "") -> bool:
 
 def _fits(requirement: Requirement, distribution: Distribution) -> bool:
     return requirement.specifier.contains(distribution.version, prereleases=True)
-
-
-def untraced() -> Iterator[Check]:
-    """Yield what the service itself requires and could have traced."""
-    from opentelemetry.instrumentation.bootstrap_gen import libraries
-
-    own = {Requirement(line).name.lower() for line in requires(NAME) or ()}
-    here = {name_of(distribution) for distribution in distributions()}
-    for entry in libraries:
-        library, needed = Requirement(entry["library"]).name.lower(), Requirement(entry["instrumentation"]).name
-        if library in own - {"fastapi"} and needed not in here:
-            yield note("process", "not-instrumented", value=library, detail=needed)

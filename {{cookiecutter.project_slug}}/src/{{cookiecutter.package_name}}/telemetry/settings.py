@@ -41,6 +41,11 @@ def _number(low: float, high: float) -> Callable[[str], object]:
     return lambda value: re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", value) and low <= float(value) <= high
 
 
+def _endpoint(value: str) -> object:
+    ports = re.findall(r"(?<=[\w\]]):(\d+)(?=/|$)", value)
+    return re.fullmatch(protocol.ENDPOINT_PATTERN, value, re.IGNORECASE) and all(int(port) < 65536 for port in ports)
+
+
 def _pem(path: str) -> object:
     return Path(path).is_file() and os.access(path, os.R_OK) and b"-----BEGIN " in Path(path).read_bytes()
 
@@ -61,7 +66,7 @@ RULES: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
         "console, otlp, both or none",
     ),
     ("protocol", r"EXPORTER_OTLP_\w*PROTOCOL", _like(protocol.PROTOCOL), f"{protocol.PROTOCOL}, all that is installed"),
-    ("endpoint", r"EXPORTER_OTLP_\w*ENDPOINT", _like(protocol.ENDPOINT_PATTERN), protocol.ENDPOINT),
+    ("endpoint", r"EXPORTER_OTLP_\w*ENDPOINT", _endpoint, protocol.ENDPOINT),
     ("timeout", r"EXPORTER_OTLP_\w*TIMEOUT", _number(0.001, 600), "a number of seconds up to 600 (not milliseconds)"),
     (
         "compression",

@@ -16,6 +16,8 @@ NAMES += ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"]
 OTLP = {f"OTEL_EXPORTER_OTLP_{signal}{name}" for signal, name in product(SIGNALS, NAMES)}
 OTHERS = {"OTEL_PYTHON_LOGGER_PROVIDER", "OTEL_EXPERIMENTAL_CONFIG_FILE", "OTEL_ENTITIES"}
 KNOWN = frozenset(DECLARED | OTLP | OTHERS)
+# Without underscores OTEL_SERVICENAME is OTEL_SERVICE_NAME.
+SQUEEZED = {name.replace("_", ""): name for name in sorted(KNOWN)}
 # Composed with the name of a library, of other exporters, or of other languages: platforms set them for all services.
 FAMILIES = re.compile(
     r"OTEL_(INSTRUMENTATION|PYTHON_(\w+_(EXCLUDED_URLS|TRACED_REQUEST_ATTRS|CREDENTIAL_PROVIDER)|LOG(GING)?_\w+|FASTAPI_\w+"
@@ -33,8 +35,5 @@ def meant(name: str) -> str:
     """Return the variable that a misspelt name was meant to be, or nothing where the name is right or unlike any."""
     if is_known(name):
         return ""
-    upper = re.sub(r"[^A-Z0-9]+", "_", name.upper())
-    # Both as they are and without underscores: OTEL_SERVICENAME is nearer to OTEL_SERVICE_NAME than it looks.
-    squeezed = {known.replace("_", ""): known for known in sorted(KNOWN)}
-    near = get_close_matches(upper.replace("_", ""), squeezed, 1, 0.86)
-    return squeezed[near[0]] if near else ""
+    near = get_close_matches(re.sub("[^A-Z0-9]", "", name.upper()), SQUEEZED, 1, 0.86)
+    return SQUEEZED[near[0]] if near else ""
