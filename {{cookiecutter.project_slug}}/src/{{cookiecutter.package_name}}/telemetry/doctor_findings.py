@@ -105,7 +105,7 @@ PATH = {
     ),
     "partial-success": (
         "{address} rejected {rejected} of {sent} sent, with the words: {detail}",
-        "do as these words say; the exporter itself never reads them, and counts the data as sent",
+        "do as the receiver says; the exporter itself never reads it, and counts the data as sent",
     ),
     "not-otlp": (
         "{address} answers {code}, but with a page for people ({detail}): what was sent is lost",

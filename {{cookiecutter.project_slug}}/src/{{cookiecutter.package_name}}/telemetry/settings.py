@@ -53,14 +53,16 @@ def _pem(path: str) -> object:
 _PAIRS = "a comma list of name=value"
 _HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
 
-_UNREAD = r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
-_UNREAD += r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)"
+_UNREAD = (
+    r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
+    r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)"
+)
 
 # A key for docs/troubleshooting.md, which variables, what they accept, and that in words.
 RULES: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
     # Once each: an exporter that stands twice would send everything twice.
     (
-        "exporter",
+        "exporters",
         r"(TRACES|METRICS|LOGS)_EXPORTER",
         _like(r"none|console|otlp|console\s*,\s*otlp|otlp\s*,\s*console"),
         "console, otlp, both or none",
