@@ -166,13 +166,13 @@ def mutual_tls_with_a_wrong_certificate(place: Place) -> None:
     place.show(place.stranger)
 
 
-@case("http-port", "4317", f"{OTLP}_ENDPOINT", http_key="grpc-port")
+@case("http-port", "431", f"{OTLP}_ENDPOINT", http_key="grpc-port")
 def ports_swapped(place: Place) -> None:
     """Point at a receiver of the other protocol."""
     place.receive(protocol=OTHER[place.protocol])
 
 
-@case("http-port", "4317", f"{OTLP}_ENDPOINT", http_key="grpc-port")
+@case("http-port", "431", f"{OTLP}_ENDPOINT", http_key="grpc-port")
 def ports_swapped_with_tls(place: Place) -> None:
     """The same with TLS."""
     place.receive(protocol=OTHER[place.protocol], tls=place.authority)

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import NoReturn
 
 from . import problems, protocol, resource, variables
@@ -101,7 +102,7 @@ def as_document(checks: Sequence[Check], result: int, failed: str) -> str:
     """Return the report for a machine: one JSON object."""
     who = dict(resource.build().attributes)
     service = {name: str(value) for name, value in who.items() if not name.startswith("telemetry.")}
-    body = {"status": result, "error": failed, "service": service, "checks": [check._asdict() for check in checks]}
+    body = {"status": result, "error": failed, "service": service, "checks": [asdict(check) for check in checks]}
     return json.dumps(body, indent=2)
 
 

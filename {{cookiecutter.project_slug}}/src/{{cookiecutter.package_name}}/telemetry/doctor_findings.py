@@ -1,7 +1,8 @@
 """Every fault that the doctor knows: what it says, and what to change. docs/troubleshooting.md is written from it."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 Level = Literal["ok", "note", "finding"]
 
@@ -69,11 +70,11 @@ PATH = {
     ),
     "http-port": (
         "{address} speaks HTTP/1.1, and this service sends OTLP over gRPC",
-        "correct the port in {endpoint}: receivers have 4317 for gRPC, 4318 for HTTP",
+        "correct the port in {endpoint}: for gRPC receivers usually have {usual}",
     ),
     "grpc-port": (
         "{address} speaks gRPC, and this service sends OTLP over HTTP",
-        "correct the port in {endpoint}: receivers have 4318 for HTTP, 4317 for gRPC",
+        "correct the port in {endpoint}: for HTTP receivers usually have {usual}",
     ),
     "unauthenticated": (
         "{address} does not know who is asking ({code}): {detail}",
@@ -207,7 +208,8 @@ FIXES = {
 GENERAL = "write what is expected, or remove the variable: then the default holds"
 
 
-class Check(NamedTuple):
+@dataclass(frozen=True)
+class Check:
     """One line of the report: what was looked at, what came of it and, for a finding, its fix."""
 
     about: str

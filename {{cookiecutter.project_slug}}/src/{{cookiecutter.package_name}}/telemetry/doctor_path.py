@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -17,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from . import doctor_otlp, resource
+from . import doctor_otlp, protocol, resource
 from .doctor_findings import Check, finding, note
 from .doctor_wire import Answer, Route, Seen, look
 from .summary import SIGNALS, variable
@@ -25,6 +26,7 @@ from .summary import SIGNALS, variable
 NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
 LONGEST = 8.0  # seconds that an answer is waited for, however long the service would
 SOON = 2.0  # seconds after which it is worth looking what keeps it
+USUAL = protocol.DEFAULT_ENDPOINT.rpartition(":")[2]
 WORDS = {"traces": "span", "metrics": "metric", "logs": "log record"}
 
 Result = tuple[str, str, Mapping[str, object]]  # level, key, facts
@@ -112,7 +114,7 @@ class Path:
             "limit": self._limits[signal],
             "seconds": f"{self._seconds[signal]:g}",
         }
-        return facts | waited | {"certificate": certificate, "key": key}
+        return facts | waited | {"certificate": certificate, "key": key, "usual": USUAL}
 
     def _look(self, way: Route) -> _Look:
         with self._lock:
@@ -187,14 +189,14 @@ class Path:
 def _check(level: str, key: str, facts: Mapping[str, object]) -> Check:
     """Return the check of any signal: those that are equal become one."""
     if level == "ok":
-        return Check("", "ok", key, f"{{items}} arrived at {facts['address']}, as {facts['endpoint']} says")
+        return Check("", "ok", key, "{items} " + f"arrived at {facts['address']}, as {facts['endpoint']} says")
     return (finding if level == "finding" else note)("", key, **{**facts, "signals": "{signals}"})
 
 
 def _together(check: Check, signals: list[str]) -> Check:
     names, sent = " and ".join(signals), ", ".join(f"a {WORDS[signal]}" for signal in signals)
     says, fix = (text.replace("{signals}", names).replace("{items}", sent) for text in (check.says, check.fix))
-    return check._replace(about=", ".join(signals), says=says, fix=fix)
+    return replace(check, about=", ".join(signals), says=says, fix=fix)
 
 
 def items(who: Resource, on: list[str]) -> tuple[dict[str, Any], Any]:

@@ -20,7 +20,7 @@ SECONDS = 8.0  # for the import of the application
 # Imports the application as a server would before it forks, with a configure() that only remembers its callers.
 CHILD = """
 import importlib, json, os, sys, threading
-package, application = sys.argv[1:]
+package, application, pipe = sys.argv[1:]
 sys.argv[1:] = []
 telemetry = importlib.import_module(package + ".telemetry")
 summary = importlib.import_module(package + ".telemetry.summary")
@@ -32,7 +32,7 @@ except BaseException as error:
     failed = f"{type(error).__name__}: {error}"
 threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("Otel")]
 seen = {"calls": calls, "threads": threads, "before": before, "after": summary.installed(), "failed": failed}
-os.write(int(os.environ["DOCTOR_PIPE"]), json.dumps(seen).encode())
+os.write(int(pipe), json.dumps(seen).encode())
 os._exit(0)
 """
 
@@ -51,8 +51,7 @@ class Imported:
         self.application = next((name for name in names if find_spec(name)), "")
         self._read, write = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, PACKAGE, self.application or f"{PACKAGE}.telemetry"],
-            env=os.environ | {"DOCTOR_PIPE": str(write)},
+            [sys.executable, "-c", CHILD, PACKAGE, self.application or f"{PACKAGE}.telemetry", str(write)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
