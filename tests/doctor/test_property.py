@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ..conftest import Projects
 from ..harness.service import Service, clean_environment
+from .run import LIMIT, doctor
 
 OTLP = "OTEL_EXPORTER_OTLP"
 # What people write, right and wrong; anything else comes from text.
@@ -188,7 +189,7 @@ def test_configure_never_raises_and_the_sdk_has_nothing_to_add(projects: Project
         tell, hear = many.stdin, many.stdout
 
         @settings(
-            max_examples=30, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+            max_examples=25, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
         )
         @given(environ=ENVIRONMENTS)
         def run(environ: dict[str, str]) -> None:
@@ -205,6 +206,24 @@ def test_configure_never_raises_and_the_sdk_has_nothing_to_add(projects: Project
 
         run()
         tell.close()
+
+
+@pytest.mark.slow
+def test_the_doctor_has_a_verdict_whatever_the_environment_says(projects: Projects, protocol: Any) -> None:
+    """Over random environments it ends in time with findings, one document and no traceback, and shows no secret."""
+    secret = "hunter2secret"
+    values = st.sampled_from([*filter(str.strip, VALUES), f"http://u:{secret}@127.0.0.1:1"])
+
+    @settings(max_examples=5, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @given(environ=st.dictionaries(st.sampled_from(NAMES), values, min_size=6, max_size=20))
+    def run(environ: dict[str, str]) -> None:
+        planted = {name: f"k: {secret}" if "HEADERS" in name else value for name, value in environ.items()}
+        report = doctor(projects(protocol), **planted)
+        assert report.status == 1
+        assert report.seconds < LIMIT
+        assert secret not in report.out + report.err
+
+    run()
 
 
 @pytest.mark.slow

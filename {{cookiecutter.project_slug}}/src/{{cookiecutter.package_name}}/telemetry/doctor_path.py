@@ -24,7 +24,8 @@ from .doctor_wire import Answer, Route, Seen, look
 from .summary import SIGNALS, variable
 
 NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
-LONGEST = 8.0  # seconds that an answer is waited for, however long the service would
+LONGEST = 7.0  # seconds that an answer is waited for, however long the service would
+LOOKS = 4.0  # seconds that a look may take beyond that
 SOON = 2.0  # seconds after which it is worth looking what keeps it
 USUAL = protocol.DEFAULT_ENDPOINT.rpartition(":")[2]
 WORDS = {"traces": "span", "metrics": "metric", "logs": "log record"}
@@ -94,7 +95,10 @@ class Path:
         return [_together(check, signals) for check, signals in found.items()]
 
     def _unfinished(self, signal: str) -> Result:
-        return "finding", "unfinished", self._facts(signal) | {"detail": "the doctor's time is over"}
+        facts = self._facts(signal) | {"detail": "the doctor's time is over"}
+        if (started := self._looks.get(doctor_otlp.route(signal))) and not started.resolved.is_set():
+            return "finding", "unresolved", facts | {"detail": started.result(0).detail}
+        return "finding", "unfinished", facts
 
     def _facts(self, signal: str) -> dict[str, object]:
         way = doctor_otlp.route(signal)
@@ -173,7 +177,7 @@ class Path:
         if not way.host:
             key = "nothing-listens" if answer.code == "UNAVAILABLE" else "broken"
             return "finding", "silent" if answer.code in LATE else key, facts
-        seen = self._look(way).result(self.end - 0.3)
+        seen = self._look(way).result(time.monotonic() + LOOKS)
         if seen.key != "speaks":
             return "finding", seen.key, facts | {"detail": seen.detail or answer.detail}
         if answer.code in LATE:
