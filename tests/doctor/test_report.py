@@ -64,6 +64,16 @@ def test_no_secret_is_ever_printed(protocol: Any, fault: str, projects: Projects
     assert "REDACTED" in report.out
 
 
+def test_a_header_that_is_an_ordinary_word_breaks_no_document(projects: Projects) -> None:
+    """What is masked is what is said; the words of the document's own stay, also where a secret has quotes in it."""
+    with Receiver("grpc") as receiver:
+        receiver.fault = Fault.status(grpc.StatusCode.UNAUTHENTICATED, message="no: finding, invalid_hunter2secret_x")
+        variables = {f"{OTLP}_ENDPOINT": receiver.endpoint, f"{OTLP}_HEADERS": "a=finding,b=says,c=hunter2secret"}
+        report = doctor(projects("grpc"), **variables)
+    assert [*report.findings] == ["unauthenticated"]
+    assert report.findings["unauthenticated"].endswith("no: REDACTED, invalid_REDACTED_x")
+
+
 def test_a_proxys_password_is_not_printed(protocol: Any, projects: Projects) -> None:
     """The finding about a proxy names where it is, and not who may use it."""
     port = free_port()

@@ -1,5 +1,6 @@
 """The live proof: judges settings and process, sends one of each signal, and says in a sentence what to change."""
 
+import io
 import json
 import logging
 import os
@@ -7,9 +8,9 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, NoReturn
 
 from . import problems, protocol, resource, variables
 from .doctor_findings import Check, finding, note, problem, status
@@ -26,8 +27,10 @@ def main(as_json: bool = False) -> NoReturn:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core writes to standard error by itself
     _log_to_stderr()
     checks: list[Check] = []
+    who: dict[str, Any] = {}
     failed = ""
     try:
+        who.update(resource.build().attributes)
         checks.extend(examine(_started() + LIMIT))
     except KeyboardInterrupt:
         failed = "interrupted"
@@ -35,8 +38,10 @@ def main(as_json: bool = False) -> NoReturn:
         failed = mask(f"{type(error).__name__}: {error}")
     result = 2 if failed else status(checks)
     try:
-        report = as_document if as_json else as_text
-        print(mask(report(checks, result, failed)), flush=True)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that cannot show every character
+        checks = [replace(check, says=mask(check.says), fix=mask(check.fix)) for check in checks]
+        print((as_document if as_json else as_text)(who, checks, result, failed), flush=True)
     except OSError:
         pass  # whoever read it has gone, and the status still tells
     # Not sys.exit: a thread that hangs in the network would keep the process.
@@ -87,9 +92,9 @@ def _settings() -> Iterator[Check]:
             yield note("settings", "unread-variable", value=name)
 
 
-def as_text(checks: Sequence[Check], result: int, failed: str) -> str:
+def as_text(who: Mapping[str, Any], checks: Sequence[Check], result: int, failed: str) -> str:
     """Return the report for a person: a line a check, and a fix under each finding."""
-    lines = [line(resource.build().attributes), ""]
+    lines = [line(who), ""]
     for check in checks:
         lines.append(f"{check.level:<8} {check.about:<15} {check.says}")
         if check.fix:
@@ -99,10 +104,9 @@ def as_text(checks: Sequence[Check], result: int, failed: str) -> str:
     return "\n".join([*lines, "", verdict.get(result, f"could not run: {failed}")])
 
 
-def as_document(checks: Sequence[Check], result: int, failed: str) -> str:
+def as_document(who: Mapping[str, Any], checks: Sequence[Check], result: int, failed: str) -> str:
     """Return the report for a machine: one JSON object."""
-    who = dict(resource.build().attributes)
-    service = {name: str(value) for name, value in who.items() if not name.startswith("telemetry.")}
+    service = {name: mask(str(value)) for name, value in who.items() if not name.startswith("telemetry.")}
     body = {"status": result, "error": failed, "service": service, "checks": [asdict(check) for check in checks]}
     return json.dumps(body, indent=2)
 

@@ -218,5 +218,9 @@ def items(who: Resource, on: list[str]) -> tuple[dict[str, Any], Any]:
         record = LogRecord(timestamp=now, observed_timestamp=now, severity_number=SeverityNumber.INFO, body=NAME)
         logger_provider.get_logger(NAME).emit(record)
     span = spans.get_finished_spans()
-    made = {"traces": span, "metrics": points.get_metrics_data(), "logs": records.get_finished_logs()}
+    made = {
+        "traces": span,
+        "metrics": points.get_metrics_data() if "metrics" in on else None,
+        "logs": records.get_finished_logs(),
+    }
     return made, span

@@ -26,7 +26,7 @@ def learn(environ: Mapping[str, str]) -> None:
     for name, value in environ.items():
         if re.match("(?i)otel|.*_proxy$", name):
             for secret in _secrets(name.upper(), value):
-                _known.update(form for form in (secret, unquote(secret), quote(secret, "")) if len(form) > 3)
+                _known.update(form for form in (secret, unquote(secret), quote(secret, "")) if len(form) > 2)
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:
@@ -47,9 +47,10 @@ def _secrets(name: str, value: str) -> Iterator[str]:
 
 def mask(text: str) -> str:
     """Return a text with REDACTED for every secret that learn() has met, and for what URLs hide."""
-    if _known:
-        pattern = "|".join(map(re.escape, sorted(_known, key=len, reverse=True)))
-        text = re.sub(rf"(?<!\w)({pattern})(?!\w)", "REDACTED", text)
+    for secret in sorted(_known, key=len, reverse=True):
+        if secret in text:  # a short one may be part of an innocent word
+            whole = re.escape(secret) if len(secret) > 7 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+            text = re.sub(whole, "REDACTED", text)
     return scrub(text)
 
 

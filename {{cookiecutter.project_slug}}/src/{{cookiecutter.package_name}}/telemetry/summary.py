@@ -38,7 +38,9 @@ def line(resource: Mapping[str, Any]) -> str:
         if signal in installed():
             to = ["by the provider of somebody else"]
         ways.setdefault(" and ".join(to) or "nowhere", []).append(signal)
-    sent = "; ".join(f"{' and '.join(signals)} {to}" for to, signals in ways.items())
+    sent = "; ".join(
+        f"{', '.join(signals[:-1])}{' and ' * (len(signals) > 1)}{signals[-1]} {to}" for to, signals in ways.items()
+    )
     name, version, team, environment = (
         resource.get(key, "")
         for key in (

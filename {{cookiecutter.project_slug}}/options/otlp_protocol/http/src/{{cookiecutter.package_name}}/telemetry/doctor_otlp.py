@@ -42,11 +42,11 @@ class Recorder(otlp.Session):
         super().__init__()
         self.answered = threading.Event()
         self.first: requests.Response | Exception | None = None
-        self._redirect: requests.Response | None = None
+        self._last: requests.Response | None = None
         self.hooks["response"].append(self._before_it_is_read)
 
     def _before_it_is_read(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        self._redirect = response if 300 <= response.status_code < 400 else None  # the service's session raises on it
+        self._last = response
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         """Send, as every method of a session does in the end."""
@@ -55,7 +55,8 @@ class Recorder(otlp.Session):
             came = super().send(request, **settings)
             return came
         except Exception as error:
-            came = error if self._redirect is None else self._redirect
+            # The service's session raises this on what the receiver refused, when it has read it.
+            came = self._last if isinstance(error, requests.HTTPError) and self._last is not None else error
             raise
         finally:
             self.first = came if self.first is None else self.first
