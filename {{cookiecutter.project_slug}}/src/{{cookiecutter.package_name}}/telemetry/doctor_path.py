@@ -71,7 +71,8 @@ class Path:
         self.results: dict[str, Result] = {}
         self._timeouts = {signal: variable(signal, "TIMEOUT") for signal in self.on}
         self._limits = {signal: os.environ[name] for signal, name in self._timeouts.items()}
-        self._seconds = {signal: min(float(limit), LONGEST) for signal, limit in self._limits.items()}
+        longest = max(1.0, min(LONGEST, end - time.monotonic() - SOON))
+        self._seconds = {signal: min(float(limit), longest) for signal, limit in self._limits.items()}
         self._looks: dict[Route, _Look] = {}
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._examine, args=(signal,), daemon=True) for signal in self.on]

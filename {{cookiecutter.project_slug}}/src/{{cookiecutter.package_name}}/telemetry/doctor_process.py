@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from .summary import installed
 
 PACKAGE = str(__package__).rpartition(".")[0]
 ZERO_CODE = "opentelemetry.instrumentation.auto_instrumentation"
-SECONDS = 8.0  # for the import of the application
+SPARE = 1.0  # seconds that are left when the import of the application must have ended
 # Imports the application as a server would before it forks, with a configure() that only remembers its callers.
 CHILD = """
 import importlib, json, os, sys, threading
@@ -60,12 +61,12 @@ class Imported:
         )
         os.close(write)
 
-    def checks(self) -> Iterator[Check]:
-        """Yield what the import has started, or why that cannot be said."""
+    def checks(self, end: float) -> Iterator[Check]:
+        """Yield what the import has started by then, or why that cannot be said."""
         try:
-            self._process.wait(SECONDS)
+            self._process.wait(max(0.1, end - time.monotonic() - SPARE))
         except subprocess.TimeoutExpired:
-            yield note("process", "not-imported", detail=f"importing {self.application} took over {SECONDS:g} s")
+            yield note("process", "not-imported", detail=f"importing {self.application} takes too long")
             return
         finally:
             self._process.kill()
