@@ -25,6 +25,7 @@ from .summary import SIGNALS, variable
 
 NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
 LONGEST = 7.0  # seconds that an answer is waited for, however long the service would
+SPARE = 3.5  # seconds for what comes before and after
 LOOKS = 4.0  # seconds that a look may take beyond that
 SOON = 2.0  # seconds after which it is worth looking what keeps it
 USUAL = protocol.DEFAULT_ENDPOINT.rpartition(":")[2]
@@ -71,7 +72,7 @@ class Path:
         self.results: dict[str, Result] = {}
         self._timeouts = {signal: variable(signal, "TIMEOUT") for signal in self.on}
         self._limits = {signal: os.environ[name] for signal, name in self._timeouts.items()}
-        longest = max(1.0, min(LONGEST, end - time.monotonic() - SOON))
+        longest = max(1.0, min(LONGEST, end - time.monotonic() - SPARE))
         self._seconds = {signal: min(float(limit), longest) for signal, limit in self._limits.items()}
         self._looks: dict[Route, _Look] = {}
         self._lock = threading.Lock()
@@ -80,7 +81,7 @@ class Path:
     def begin(self) -> None:
         """Start."""
         for signal in self.on:  # the exporter itself must not wait for longer
-            os.environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"] = f"{self._seconds[signal]:g}"
+            os.environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"] = f"{self._seconds[signal]:.2g}"
         self._items, self._span = items(resource.build(), self.on)
         for thread in self._threads:
             thread.start()
@@ -97,8 +98,9 @@ class Path:
 
     def _unfinished(self, signal: str) -> Result:
         facts = self._facts(signal) | {"detail": "the doctor's time is over"}
-        if (started := self._looks.get(doctor_otlp.route(signal))) and not started.resolved.is_set():
-            return "finding", "unresolved", facts | {"detail": started.result(0).detail}
+        if started := self._looks.get(doctor_otlp.route(signal)):  # the exporter has not ended, but it was seen why
+            seen = started.result(0)
+            return "finding", "slow" if seen.key == "speaks" else seen.key, facts | {"detail": seen.detail}
         return "finding", "unfinished", facts
 
     def _facts(self, signal: str) -> dict[str, object]:
