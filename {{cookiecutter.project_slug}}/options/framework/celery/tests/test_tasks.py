@@ -115,12 +115,12 @@ def test_a_retry_is_a_child_of_what_it_repeats(finished: Callable[[int], list[Re
 
 
 def test_a_task_that_is_run_in_place_is_a_child(spans: InMemorySpanExporter) -> None:
-    """apply() crosses no queue: the task's span belongs to the span that is current."""
+    """apply() crosses no queue: the task's span belongs to the span that is current, and leaves it current."""
     with tracer.start_as_current_span("caller") as caller:
         tasks.process_transaction.apply([1])
+        assert trace.get_current_span() is caller
     _, task, _ = spans.get_finished_spans()
     assert task.parent == caller.get_span_context()
-    assert trace.get_current_span() is trace.INVALID_SPAN
 
 
 def test_baggage_comes_in_and_goes_out(

@@ -99,6 +99,16 @@ def test_messages_without_a_trace_begin_one_each(spans: InMemorySpanExporter, mo
     assert len({span.context.trace_id for span in others if span.context}) == 6
 
 
+def test_no_trace_is_left_behind() -> None:
+    """After a message, good or bad, no span is current."""
+
+    async def left(amount: int) -> trace.Span:
+        await worker.handle(json.dumps({"amount_cents": amount} | CALLER))
+        return trace.get_current_span()
+
+    assert [asyncio.run(left(amount)) for amount in (1, -1)] == [trace.INVALID_SPAN] * 2
+
+
 def test_an_error_shows_on_its_span(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
     """The span of work that fails has the status ERROR and holds the exception; the next message is handled."""
     monkeypatch.setattr(transactions, "uuid4", iter([]).__next__)
