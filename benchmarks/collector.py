@@ -1,7 +1,7 @@
-"""`python -m benchmarks.collector`: what one core of an agent and of a gateway carries, with the shipped configurations.
+"""`python -m benchmarks.collector`: what one core of an agent and of a gateway carries, configured as shipped.
 
-Sends spans by the thousand through a real pipeline on loopback, reads what each process has used, prints the figures and
-what follows from them for 10,000 service instances; `--write` puts both into docs/scaling.md.
+Sends spans by the thousand through a real pipeline on loopback, reads what each process has used, prints the figures
+and what follows from them for 10,000 service instances; `--write` puts both into docs/scaling.md.
 """
 
 import argparse
@@ -96,7 +96,7 @@ class Load:
 
 @contextmanager
 def running(addresses: int = 1, **gateway: str) -> Iterator[Pipeline]:
-    """Run a pipeline in a folder that is removed; each gateway can have several addresses, as if there were more of them.
+    """Run a pipeline in a folder that is removed; several addresses of a gateway stand for more gateways.
 
     A batch is split among all addresses, and what is sent to one of them gets smaller. Zeros before a port make another
     address of the same place.
@@ -137,7 +137,7 @@ def split(total: int) -> float:
 
 
 def throughput(total: int) -> tuple[dict[int, float], dict[int, float], float, float]:
-    """Return spans a CPU second of the agent and of a gateway, by spans a request, and what both hold in RAM after it."""
+    """Return spans a CPU second of agent and gateways, by spans a request, and what both hold in RAM after it."""
     agents, gateways = {}, {}
     with running() as pipeline:
         sent = Load(f"127.0.0.1:{pipeline.grpc}", 512).send(total // 4)  # warm
@@ -184,8 +184,10 @@ def waiting_spans(spans: int) -> float:
 def tables(figures: Figures) -> str:
     """Return the figures, and what they mean for many instances, as Markdown."""
     small, large = BATCHES
+    many, full, percent = figures.gateway_of_many, QUEUE_SPANS * figures.queue_bytes / 2**20, HEADROOM * 100
     lines = [
-        f"Collector {RELEASE}, {os.cpu_count()} shared cores; TLS behind the agent, gzip, {SPANS_A_TRACE} spans a trace, 10 % kept:",
+        f"Collector {RELEASE}, {os.cpu_count()} shared cores; TLS behind the agent, gzip, "
+        + f"{SPANS_A_TRACE} spans a trace, 10 % kept:",
         "",
         "| measured | figure |",
         "|---|---|",
@@ -193,14 +195,14 @@ def tables(figures: Figures) -> str:
         f"| agent, requests of {large} spans | {figures.agent[large]:,.0f} spans/s a core |",
         f"| gateways, batches of an agent that gets {small} a request | {figures.gateway[small]:,.0f} spans/s a core |",
         f"| gateways, batches of an agent that gets {large} a request | {figures.gateway[large]:,.0f} spans/s a core |",
-        f"| gateways, if they were {MANY} and not 2, {small} a request | {figures.gateway_of_many:,.0f} spans/s a core |",
+        f"| gateways, if they were {MANY} and not 2, {small} a request | {many:,.0f} spans/s a core |",
         f"| a trace that waits in a gateway | {figures.trace_bytes / 1024:,.1f} KiB |",
         f"| a span that waits on an agent's disk | {figures.queue_bytes:,.0f} bytes |",
         f"| memory after the load, agent and gateway | {figures.agent_mb:,.0f} and {figures.gateway_mb:,.0f} MiB |",
         "",
-        f"The full queue of an agent, {QUEUE_SPANS:,} spans, is {QUEUE_SPANS * figures.queue_bytes / 2**20:,.0f} MiB of disk.",
+        f"The full queue of an agent, {QUEUE_SPANS:,} spans, is {full:,.0f} MiB of disk.",
         "",
-        f"Carried on to {INSTANCES:,} instances of a service. A gateway is full at {HEADROOM * 100:.0f} % of its cores:",
+        f"Carried on to {INSTANCES:,} instances of a service. A gateway is full at {percent:.0f} % of its cores:",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{'---|' * len(HEAD)}",
@@ -209,8 +211,9 @@ def tables(figures: Figures) -> str:
         total, node = INSTANCES * rate, ON_A_NODE * rate
         count = gateways(total, cores, figures)
         waiting = total / SPANS_A_TRACE * DECISION_SECONDS / count
+        memory = waiting * figures.trace_bytes / 2**20
         lines.append(
-            f"| {rate} | {total:,} | {count} of {cores} | {waiting:,.0f} | {waiting * figures.trace_bytes / 2**20:,.0f} MiB | "
+            f"| {rate} | {total:,} | {count} of {cores} | {waiting:,.0f} | {memory:,.0f} MiB | "
             f"{node / figures.agent[small] * 100:.1f} % of a core | {QUEUE_SPANS / node / 60:,.0f} minutes |"
         )
     return "\n".join(lines)

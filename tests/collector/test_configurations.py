@@ -1,4 +1,4 @@
-"""The shipped configurations are valid, are made of what is built, and ask for the variables that their README names."""
+"""The shipped configurations are valid, are made of what is built, and ask for what their README names."""
 
 import re
 import subprocess
@@ -106,7 +106,7 @@ def test_no_batch_is_made_before_the_queue(configurations: Path) -> None:
 
 
 def test_every_hop_but_the_local_one_is_encrypted(configurations: Path) -> None:
-    """Nothing but the agent's variable GATEWAY_PLAINTEXT, false by default, turns TLS off; a gateway listens with it."""
+    """Only the agent's variable GATEWAY_PLAINTEXT, false by default, turns TLS off; a gateway listens with it."""
     agent, gateway = ((configurations / f"{kind}.yaml").read_text() for kind in ("agent", "gateway"))
     assert re.findall(r"insecure.*", agent) == ["insecure: ${env:GATEWAY_PLAINTEXT:-false}"]
     assert "insecure" not in gateway

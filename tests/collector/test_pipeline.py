@@ -1,7 +1,7 @@
 """Nothing is lost: service, agent, two gateways and files, with the shipped configurations and a real Collector.
 
-One scenario of a minute and a half, of which each test reads its part: 2,000 requests; then both gateways go away for 60 s,
-under traffic; meanwhile the agent is killed, and the service is stopped and started; then the gateways come back.
+One scenario of a minute and a half, of which each test reads its part: 2,000 requests; then both gateways go away for
+60 s, under traffic; meanwhile the agent is killed, and the service is stopped and started; then the gateways come back.
 """
 
 import os
@@ -167,7 +167,7 @@ def sampled(binary: Path, configurations: Path, tmp_path_factory: pytest.TempPat
 
 
 def test_tail_sampling_keeps_every_error(sampled: Pipeline) -> None:
-    """Of 1,000 traces, whose spans come in at both gateways, the 100 errors and 100 slow ones stay, whole, and no other."""
+    """Of 1,000 traces, whose spans come in at both gateways, 100 errors and 100 slow ones stay, whole, and no other."""
     ids = [os.urandom(16) for _ in range(1000)]
     errors, slow = set(ids[:100]), set(ids[100:200])
     entrances: list[list[bytes]] = [[], []]

@@ -1,4 +1,4 @@
-"""ECS: a task definition that CloudFormation's linter takes, and whose two containers start and end in the right order."""
+"""ECS: a task definition that cfn-lint takes, whose two containers start and end in the right order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_mistake_is_found(rendered: Rendered, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_agent_is_there_first_and_last(framework: str, rendered: Rendered) -> None:
-    """The service waits for the agent to start, so ECS stops it first; it has time to drain, and stays without agent."""
+    """The service waits for the agent to start, so ECS stops it first; it has time to drain, and outlives it."""
     definition = task_definition(rendered(framework=framework, deployment="ecs"), "production")
     service, agent = (container(definition["containerDefinitions"], name) for name in ("service", "agent"))
     assert service["dependsOn"] == [{"containerName": "agent", "condition": "START"}]

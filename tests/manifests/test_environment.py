@@ -1,4 +1,4 @@
-"""The environment is one table: what the four targets render is it, to the letter, and differs only where it says so."""
+"""The environment is one table: the four targets render it to the letter, and differ only where it says so."""
 
 import json
 import re
@@ -113,7 +113,7 @@ def test_a_difference_is_found(file: str, old: str, new: str, cookies: object, t
 def test_the_service_finds_nothing_wrong_with_it(
     protocol: str, projects: Projects, rendered: Rendered, tmp_path: Path
 ) -> None:
-    """The service's own judge has no complaint about what any target sets, a certificate aside that is mounted there."""
+    """The service's own judge has no complaint about what a target sets, a mounted certificate aside."""
     places = [otel(environment_of(rendered(otlp_protocol=protocol, deployment=p[0]), p, tmp_path)) for p in PLACES]
     for variables in places:
         variables.pop("OTEL_EXPORTER_OTLP_CERTIFICATE", None)

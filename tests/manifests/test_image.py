@@ -1,4 +1,4 @@
-"""The image: hadolint finds nothing, what is copied is there, signals arrive, and the build says which version it is."""
+"""The image: hadolint finds nothing, what is copied is there, signals arrive, the build says its version."""
 
 import re
 import shutil
