@@ -4,7 +4,7 @@ from opentelemetry import trace
 
 from . import telemetry
 from .tasks import app, process_transaction
-from .telemetry.settings import scrub
+from .telemetry.masking import scrub
 
 
 def run() -> None:

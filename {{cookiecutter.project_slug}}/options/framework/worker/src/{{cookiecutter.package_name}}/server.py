@@ -7,7 +7,7 @@ from opentelemetry import propagate, trace
 from redis import Redis
 
 from . import telemetry
-from .telemetry.settings import scrub
+from .telemetry.masking import scrub
 from .worker import QUEUE, REDIS_URL, work
 
 
