@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench matrix
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## render the default service, run it, print the traces that arrive
@@ -25,6 +25,9 @@ check: $(VENV)/.dev  ## the quick gate: sources and renders, under a minute
 
 bench: $(VENV)/.dev  ## CPU, start and memory, side by side with what people would use instead
 	$(RUN) -m benchmarks
+
+matrix: $(VENV)/.dev  ## what arrives from every framework under every server; writes docs/delivery.md
+	$(RUN) -m tests.matrix
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) is Python {sys.version.split()[0]}, 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'

@@ -1,8 +1,10 @@
 """Renders, installs, starts and stops a generated service, as its user would: by its own commands."""
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -66,10 +68,12 @@ def install(project: Path, *options: str) -> Path:
 
 
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nothing listens on."""
-    with closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """Return a TCP port on 127.0.0.1 that nothing listens on, and that no outgoing connection will be given."""
+    while True:
+        port = random.randrange(20000, 32000)  # below what kernels give to connections
+        with closing(socket.socket()) as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class Service:
@@ -80,10 +84,11 @@ class Service:
     """
 
     def __init__(self, project: Path, *command: str, ready: str | None = "/readyz", **variables: str) -> None:
-        """Prepare, without starting, `command` (the console script if none is given) on a free port."""
+        """Prepare, without starting, `command` (the console script if none is given) on a free port, its `{port}`."""
         self.port = free_port()
         self._ready = ready
-        self._command = [str(project / ".venv" / "bin" / (command or (project.name,))[0]), *command[1:]]
+        arguments = [argument.replace("{port}", str(self.port)) for argument in command[1:]]
+        self._command = [str(project / ".venv" / "bin" / (command or (project.name,))[0]), *arguments]
         self._project = project
         self._variables = variables
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed by __exit__
@@ -146,6 +151,31 @@ class Service:
     def signal(self, by: signal.Signals) -> None:
         """Send the signal to the process that was started, and to no child of it."""
         os.kill(self.pid, by)
+
+    @property
+    def processes(self) -> dict[int, tuple[str, int]]:
+        """The processes of the service that have not ended: id, state and the time that each has computed, in ticks."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has just ended
+                state, _, _, session, *rest = path.read_text().rpartition(")")[2].split()
+                if int(session) == self.pid and state not in "ZX":
+                    found[int(path.parent.name)] = state, int(rest[7]) + int(rest[8])
+        return found
+
+    def wait_until_quiet(self, processes: int, timeout: float = 60) -> None:
+        """Wait until at least so many processes are there and none has computed anything for a third of a second.
+
+        A worker that is still importing its application is not yet one that can be stopped well.
+        """
+        until, quiet_since, before = time.monotonic() + timeout, time.monotonic(), self.processes
+        while time.monotonic() - quiet_since < 0.33:
+            if time.monotonic() > until:
+                raise RuntimeError(f"there are no {processes} quiet processes but {before}:\n{self.output}")
+            time.sleep(0.05)
+            now = self.processes
+            if now != before or len(now) < processes or {state for state, _ in now.values()} != {"S"}:
+                quiet_since, before = time.monotonic(), now
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a keep-alive connection to the service."""

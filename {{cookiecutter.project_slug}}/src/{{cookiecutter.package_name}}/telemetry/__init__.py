@@ -54,7 +54,7 @@ def configure() -> None:
     instrumentation.start()
 
     lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
-    lifecycle.at_exit(shutdown)  # for a process that ends without calling it
+    lifecycle.at_exit()  # for a process that ends without calling it
 
 
 def report() -> None:

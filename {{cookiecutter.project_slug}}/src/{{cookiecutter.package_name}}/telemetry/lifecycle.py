@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from multiprocessing import parent_process, util
 from typing import Any
 
-DEADLINE_SECONDS = 5.0  # below the grace period of every manifest; the SDK alone waits up to 30 s a signal
+# Below the grace period of every manifest, and long enough for an exporter's third attempt. The SDK alone waits up to
+# 30 s a signal.
+DEADLINE_SECONDS = 4.0
 FORK_WAITS_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 _configured_in: int | None = None
 _changed = threading.Condition()
 _exporting = _forking = 0
+_draining = threading.RLock()
 _handlers: list[logging.Handler] = []
 to_drain: list[list[Any]] = []  # providers or None; those of one list are shut down together, list after list
 
@@ -41,14 +44,36 @@ def tell_if_forked() -> None:
         log.error("configure() ran in process %d before it forked: call it after the fork, in the child, only", before)
 
 
-def at_exit(shut_down: Callable[[], None]) -> None:
-    """Have this called when the process ends, if nobody calls it earlier."""
-    atexit.register(shut_down)
-    if parent_process():  # a child of multiprocessing runs no atexit, and its pool ends it by SIGTERM
-        util.Finalize(None, shut_down, exitpriority=0)
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+def at_exit() -> None:
+    """Have drain() called when the process ends, if nobody calls it earlier."""
+    atexit.register(drain)
+    if not parent_process():
+        return
+    # A child of multiprocessing runs no atexit; its pool ends it by SIGTERM, often while it is coming to its end already.
+    util.Finalize(None, drain, exitpriority=0)
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        if signal.set_wakeup_fd(write) == -1:
+            threading.Thread(target=_listen, args=(read,), daemon=True).start()
+
+
+def _terminated(*_: object) -> None:
+    threading.Thread(target=_drain_and_end, daemon=True).start()
+
+
+def _listen(pipe: int) -> None:
+    # A signal that comes as the main thread begins to wait for a lock reaches _terminated() only with the next signal.
+    while signal.SIGTERM not in os.read(pipe, 64):
+        pass
+    _drain_and_end()
+
+
+def _drain_and_end() -> None:
+    drain()
+    os._exit(128 + signal.SIGTERM)
 
 
 @contextmanager
@@ -97,8 +122,11 @@ def _after_fork() -> None:
 
 
 def _in_child() -> None:
-    global _changed, _exporting, _forking
-    _changed, _exporting, _forking = threading.Condition(), 0, 0
+    global _changed, _exporting, _forking, _draining
+    _changed, _exporting, _forking, _draining = threading.Condition(), 0, 0, threading.RLock()
+    if signal.getsignal(signal.SIGTERM) is _terminated:
+        signal.set_wakeup_fd(-1)  # it would tell the parent of this process's signals
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
@@ -108,19 +136,34 @@ class _TooLate(BaseException):
     """Ends a shutdown that nothing else can end; the SDK catches every Exception."""
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore what asks for the end of the process meanwhile: a terminal, a pool and a server may ask twice."""
+    asking = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+    main = threading.current_thread() is threading.main_thread()  # no other thread may, and none is interrupted
+    known = [number for number in asking if main and signal.getsignal(number) is not None]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in known}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def drain() -> None:
     """Shut the providers down, each in a thread that is left behind when DEADLINE_SECONDS are over."""
     end, late = time.monotonic() + DEADLINE_SECONDS, False
-    while to_drain:
-        threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
-        for thread in threads:
-            try:
-                thread.start()
-            except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit: it is run in this one
-                late |= not _within(end - time.monotonic(), thread.run)
-        for thread in filter(threading.Thread.is_alive, threads):
-            thread.join(max(0.0, end - time.monotonic()))
-            late |= thread.is_alive()
+    with _undisturbed(), _draining:
+        while to_drain:
+            threads = [threading.Thread(target=p.shutdown, daemon=True) for p in to_drain.pop(0) if p]
+            for thread in threads:
+                try:
+                    thread.start()
+                except RuntimeError:  # Python 3.12.0 to 3.12.2 start no thread in atexit: it is run in this one
+                    late |= not _within(end - time.monotonic(), thread.run)
+            for thread in filter(threading.Thread.is_alive, threads):
+                thread.join(max(0.0, end - time.monotonic()))
+                late |= thread.is_alive()
     if late:
         log.error("not everything could be sent within %g s of shutdown; the rest is lost", DEADLINE_SECONDS)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from threading import Thread
 from typing import Any
 
 from celery import Celery, signals
@@ -40,11 +41,18 @@ def start(**_: Any) -> None:
     telemetry.configure()
 
 
-@signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
 def stop(**_: Any) -> None:
-    """Drain before the process is gone; all pools but prefork send only the second signal."""
+    """Drain before the process is gone."""
     telemetry.shutdown()
+
+
+@signals.worker_process_shutdown.connect
+def stop_child(**_: Any) -> None:
+    """Drain before a process of a prefork pool is gone: the pool ends it one second after this returns."""
+    draining = Thread(target=telemetry.shutdown, daemon=True)
+    draining.start()
+    draining.join(telemetry.lifecycle.DEADLINE_SECONDS - 1)
 
 
 signals.before_task_publish.connect(queue_tracing.hand_over)

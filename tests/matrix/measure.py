@@ -1,0 +1,153 @@
+"""Runs one cell to one of its endings."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
+from http.client import HTTPException
+from pathlib import Path
+
+from ..harness.receiver import Fault, Receiver
+from ..harness.redis import Redis
+from ..harness.service import Service, uv
+from .cells import CTRL_C, INT, OPTIONS, RELOAD, RETURN, SCALE
+from .outcome import COUNT, Outcome, Run
+from .turns import Turns
+
+AT_ONCE = 6  # runs; they mostly wait
+HERE = Path(__file__).parent
+UVICORN_WORKER = "uvicorn-worker>=0.4,<1"  # what a user who chooses that worker installs
+SIGNALS = {INT: signal.SIGINT, CTRL_C: signal.SIGINT, RETURN: signal.SIGUSR1}
+FAULTS = {"black hole": Fault.black_hole(), "refusing": Fault.refuse(), "slow": Fault.delay(5)}
+# Nothing is sent before the end, but what fills a batch: what arrives is the ending's merit.
+PATIENT = {"OTEL_BSP_SCHEDULE_DELAY": "60000"}
+TURNS = Turns()
+
+
+def measure_all(
+    runs: Iterable[Run], project: Callable[[str, str], Path], pool: ThreadPoolExecutor
+) -> dict[Run, Future[Outcome]]:
+    """Begin the runs, as many at a time as the pool has threads; return the outcome that each will have."""
+    alike = sorted(runs, key=lambda run: (run.fault or "", run.ending))  # neighbours take about as long as each other
+    for protocol, framework in sorted({(run.protocol, run.cell.framework) for run in alike}):
+        folder = project(protocol, framework)
+        if framework == "fastapi":
+            installed = uv(folder, "pip", "install", "--quiet", "--python", ".venv", UVICORN_WORKER)
+            assert installed.returncode == 0, installed.stdout
+    return {run: pool.submit(measure_fairly, project(run.protocol, run.cell.framework), run) for run in alike}
+
+
+def measure_fairly(project: Path, run: Run) -> Outcome:
+    """Measure, up to three times where it is only the time that counts: a busy machine adds to it, and never takes."""
+    outcome = measure(project, run)
+    for _ in range(2 if run.fault else 0):
+        if outcome.problems:
+            outcome = measure(project, run)
+    return outcome
+
+
+def measure(project: Path, run: Run, **seeded: str) -> Outcome:
+    """Start the cell's service, have it do COUNT units of work, end it, and return what arrived meanwhile."""
+    cell = run.cell
+    with ExitStack() as stack:
+        receiver = Receiver(run.protocol)
+        receiver.fault = FAULTS[run.fault] if run.fault else None
+        stack.enter_context(receiver)
+        redis = stack.enter_context(Redis() if cell.needs_redis else nullcontext())
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "WEB_CONCURRENCY": str(cell.workers)}
+        variables |= {"REDIS_URL": redis.url} if redis else {}
+        variables |= {} if run.fault else PATIENT
+        command = [word.replace("{matrix}", str(HERE)).replace("{count}", str(COUNT)) for word in cell.command]
+        command += OPTIONS.get(run.ending, ())
+        service = Service(project, *command, ready="/readyz" if cell.is_web else None, **variables | seeded)
+        with TURNS.start():
+            stack.enter_context(service)
+            service.wait_until_quiet(cell.processes)
+            if cell.is_web:
+                ask(service, run.ending)
+            elif redis:
+                publish(project, redis)
+            wait_for(service, lambda: service.output.count("processed transaction") >= COUNT, "all work done")
+            if run.fault:
+                time.sleep(1.2)  # by now an export is under way
+            else:
+                service.wait_until_quiet(cell.processes - (run.ending == SCALE))
+        with TURNS.end():
+            seconds = end(service, run.ending)
+        return Outcome(run, receiver.spans, receiver.metrics, seconds, service.output)
+
+
+def end(service: Service, ending: str) -> float:
+    """Send the signal that ends the service; return the seconds until its last process is gone."""
+    began = time.monotonic()
+    by = SIGNALS.get(ending, signal.SIGTERM)
+    if ending == CTRL_C:
+        os.killpg(service.pid, by)
+    else:
+        service.signal(by)
+    wait_for(service, lambda: not service.processes, "the end of every process")
+    return time.monotonic() - began
+
+
+def wait_for(service: Service, condition: Callable[[], bool], what: str, timeout: float = 60) -> None:
+    """Wait until the condition holds; raise TimeoutError if it does not."""
+    until = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError(f"waited {timeout} s for {what}; the service said:\n{service.output}")
+        time.sleep(0.02)
+
+
+def publish(project: Path, redis: Redis) -> None:
+    """Put COUNT units of work in the queue."""
+    done = uv(
+        project,
+        "run",
+        "--no-sync",
+        "python",
+        str(HERE / "publish.py"),
+        "payment_service",
+        str(COUNT),
+        REDIS_URL=redis.url,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def ask(service: Service, ending: str) -> None:
+    """Send COUNT requests over four connections at a time; between the halves a managed server is told to change."""
+    ask_at_once(service, range(COUNT // 2))
+    before = set(service.processes) - {service.pid}
+    if ending == RELOAD:
+        service.signal(signal.SIGHUP)
+    elif ending == SCALE:
+        service.signal(signal.SIGTTOU)
+    ask_at_once(service, range(COUNT // 2, COUNT), pause=0.1 if ending in (RELOAD, SCALE) else 0)
+    if ending == RELOAD:
+        wait_for(service, lambda: not before & set(service.processes), "the end of the old workers")
+    elif ending == SCALE:
+        wait_for(service, lambda: len(before & set(service.processes)) == 1, "the end of one worker")
+
+
+def ask_at_once(service: Service, amounts: Sequence[int], pause: float = 0) -> None:
+    """Send a request for each amount; one that a worker's end has left without an answer is sent again."""
+
+    def client(mine: Sequence[int]) -> None:
+        connection = service.connect()
+        for number, amount in enumerate(mine):
+            if number % 5 == 4:  # so that every worker gets some
+                connection.close()
+            for _ in range(20):
+                try:
+                    assert service.post(amount, connection=connection) == 201
+                    break
+                except (ConnectionError, HTTPException):
+                    connection.close()
+            else:
+                raise ConnectionError(f"no answer to request {amount}; the service said:\n{service.output}")
+            time.sleep(pause)
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(client, [amounts[i::4] for i in range(4)]))
