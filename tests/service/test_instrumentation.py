@@ -42,4 +42,4 @@ def test_libraries_that_share_an_instrumentation(before: str, after: str, import
         timeout=60,
         check=True,
     )
-    assert done.stdout.splitlines() == [str(imported), "True", "True"]
+    assert done.stdout.splitlines()[-3:] == [str(imported), "True", "True"]
