@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from wrapt import register_post_import_hook
 
 log = logging.getLogger(__name__)
-_NOT_HERE = {"fastapi", "flask", "celery", "logging"}  # the application sees to its framework; logging is at the end
+_NOT_HERE = {"{{ cookiecutter.framework }}", "logging"}  # the application sees to its framework; logging is at the end
 
 
 def start() -> None:
