@@ -5,11 +5,8 @@ from itertools import product
 
 TERM, INT = "SIGTERM", "SIGINT"  # to the process that was started, as a supervisor sends them
 CTRL_C = "Ctrl-C"  # SIGINT to every process at once, as a terminal sends it
-RELOAD, RECYCLE, SCALE = (
-    "reload",
-    "max-requests",
-    "scale-down",
-)  # Gunicorn's SIGHUP, --max-requests and TTOU, then SIGTERM
+# Gunicorn's SIGHUP, --max-requests and TTOU, and then SIGTERM.
+RELOAD, RECYCLE, SCALE = "reload", "max-requests", "scale-down"
 RECYCLE_CHILDREN = "max-tasks"  # Celery's --max-tasks-per-child, then SIGTERM
 RETURN = "return"  # a program that comes to its end by itself
 

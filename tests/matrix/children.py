@@ -1,8 +1,8 @@
 """A program whose children do the work; run by a generated service's own Python, so it must not import the harness.
 
-`children.py PACKAGE METHOD KIND COUNT` starts two children by this method ("fork", "spawn", "forkserver"), as a "pool", as an
-"executor" or each as a "process", has them process COUNT transactions, and waits: for SIGTERM, SIGINT, or SIGUSR1, upon
-which it comes to its end by itself.
+`children.py PACKAGE METHOD KIND COUNT` starts two children by this method ("fork", "spawn", "forkserver"), as a
+"pool", as an "executor" or each as a "process", has them process COUNT transactions, and waits: for SIGTERM, SIGINT,
+or SIGUSR1, upon which it comes to its end by itself.
 """
 
 import importlib

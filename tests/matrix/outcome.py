@@ -43,6 +43,7 @@ class Outcome:
     points: list[Point]
     seconds: float  # from the last signal to the end of the last process
     output: str
+    attempts: int = 1
 
     @property
     def traces(self) -> list[int]:

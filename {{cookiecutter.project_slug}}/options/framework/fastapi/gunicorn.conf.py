@@ -18,6 +18,7 @@ worker_class = "asgi"
 # What a worker gets after SIGTERM: 16 s for open requests, and 4 s to drain telemetry. The grace period of the
 # deployment must be longer.
 graceful_timeout = 20
+keepalive = 1  # seconds that a client's idle connection stays open; the end waits for it
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a container's other folders may be read-only
 control_socket_disable = True  # it would be a file in HOME, which a service need not have
 

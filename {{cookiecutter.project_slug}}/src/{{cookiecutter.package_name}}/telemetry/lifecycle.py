@@ -56,8 +56,10 @@ def at_exit() -> None:
         signal.signal(signal.SIGTERM, _terminated)
         read, write = os.pipe()
         os.set_blocking(write, False)
-        if signal.set_wakeup_fd(write) == -1:
+        if (before := signal.set_wakeup_fd(write)) == -1:
             threading.Thread(target=_listen, args=(read,), daemon=True).start()
+        else:  # an event loop's, which would hear of no signal any more, and waits for no lock
+            signal.set_wakeup_fd(before)
 
 
 def _terminated(*_: object) -> None:
