@@ -58,7 +58,7 @@ def test_a_fork_pins_the_rest_and_goes_on_merging(tmp_path: Path, past: History)
     commit(service)
 
     said = manifests(service)
-    assert PINS["collector"] in said and ".observability" not in said
+    assert PINS["collector"] in said and "otel-gateway.observability" not in said
     assert PINS["sampler"] in said and PINS["sampler_argument"] in said and "parentbased_always_on" not in said
     assert (service / "LICENSE").read_text() == PINS["licence"]
     assert json.loads((service / ".template/answers.json").read_text())["answers"]["team"] == PINS["teams"][0]
