@@ -13,7 +13,7 @@ from pathlib import Path
 from ..harness.receiver import Fault, Receiver
 from ..harness.redis import Redis
 from ..harness.service import Service, uv
-from .cells import CTRL_C, INT, OPTIONS, RELOAD, RETURN, SCALE, WATCHED
+from .cells import CTRL_C, INT, OPTIONS, RECYCLE, RELOAD, RETURN, SCALE, WATCHED
 from .outcome import COUNT, Outcome, Run
 from .turns import Turns
 
@@ -72,6 +72,10 @@ def measure(project: Path, run: Run, **seeded: str) -> Outcome:
             wait_for(service, lambda: service.output.count("processed transaction") >= COUNT, "all work done")
             if run.fault:
                 time.sleep(1.2)  # by now an export is under way
+            elif (
+                run.ending == RECYCLE
+            ):  # a worker that has had its requests looks only once a second whether it shall end
+                settle(service, cell.processes)
             else:
                 service.wait_until_quiet(cell.processes - (run.ending == SCALE))
         with TURNS.end(), closing(service.connect()) as idle:
@@ -79,6 +83,15 @@ def measure(project: Path, run: Run, **seeded: str) -> Outcome:
                 assert service.request("GET", "/healthz", connection=idle)[0] == 200
             seconds = end(service, run.ending)
         return Outcome(run, receiver.spans, receiver.metrics, seconds, service.output)
+
+
+def settle(service: Service, processes: int) -> None:
+    """Wait until the same processes have been there for a while, and are quiet: none is about to be replaced."""
+    before: set[int] = set()
+    while before != set(service.processes):
+        before = set(service.processes)
+        time.sleep(2.5)
+    service.wait_until_quiet(processes)
 
 
 def end(service: Service, ending: str) -> float:
