@@ -33,31 +33,31 @@ def test_the_end_comes_soon(run: Run, outcomes: Outcomes) -> None:
 
 @slow
 @pytest.mark.parametrize(
-    ("edit", "variables", "fault", "found"),
+    ("file", "right", "wrong", "fault", "found"),
     [
-        (("    while to_drain:", "    while False:"), {}, None, "0 delivered, 0 duplicates, 0 others"),
-        ((), {"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=me"}, None, "not an id for each process"),
-        (("DEADLINE_SECONDS = 4.0", "DEADLINE_SECONDS = 9.0"), {}, "black hole", "s to the end"),
+        (
+            "lifecycle.py",
+            "        while to_drain:",
+            "        while False:",
+            None,
+            "0 delivered, 0 duplicates, 0 others",
+        ),
+        ("resource.py", "str(uuid4())", '"me"', None, "not an id for each process"),
+        ("lifecycle.py", "DEADLINE_SECONDS = 4.0", "DEADLINE_SECONDS = 9.0", "black hole", "s to the end"),
     ],
     ids=["not drained", "one id", "too late"],
 )
 def test_faults_are_found(
-    edit: tuple[str, str],
-    variables: dict[str, str],
-    fault: str | None,
-    found: str,
-    projects: Projects,
-    tmp_path: Path,
+    file: str, right: str, wrong: str, fault: str | None, found: str, projects: Projects, tmp_path: Path
 ) -> None:
     """A service that does not drain, or for too long, or whose processes share an id, is one with a problem."""
     project = projects("grpc", "flask")
     seeded = shutil.copytree(project, tmp_path / project.name, ignore=shutil.ignore_patterns(".venv"))
     (seeded / ".venv").symlink_to(project / ".venv")
-    if edit:
-        lifecycle = seeded / "src/payment_service/telemetry/lifecycle.py"
-        text = lifecycle.read_text()
-        assert edit[0] in text
-        lifecycle.write_text(text.replace(*edit))
+    source = seeded / "src/payment_service/telemetry" / file
+    text = source.read_text()
+    assert right in text
+    source.write_text(text.replace(right, wrong))
     run = Run("grpc", next(cell for cell in CELLS if cell.name == "gunicorn-gthread"), fault=fault)
-    outcome = measure(seeded, run, PYTHONPATH=str(seeded / "src"), **variables)
+    outcome = measure(seeded, run, PYTHONPATH=str(seeded / "src"))
     assert found in "; ".join(outcome.problems)
