@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.processor.baggage import BaggageSpanProcessor
@@ -22,12 +21,13 @@ from .processors import ScrubbingProcessor
 from .retrying import RetryingExporter
 
 log = logging.getLogger(__name__)
-Exporter = Callable[[], Any]
 
 
 def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None:
     """Return a provider of tracers; with OTEL_TRACES_EXPORTER=none it still hands contexts on."""
-    exporters = _exporters("TRACES", unless, ConsoleSpanExporter, lambda: RetryingExporter(otlp.span_exporter()))
+    exporters = _exporters(
+        "TRACES", unless, console=ConsoleSpanExporter, otlp=lambda: RetryingExporter(otlp.span_exporter())
+    )
     if exporters is None:
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -40,7 +40,7 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
 
 def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
     """Return a provider of meters, or None where no exporter wants metrics: then measuring costs nothing."""
-    exporters = _exporters("METRICS", unless, ConsoleMetricExporter, otlp.metric_exporter)
+    exporters = _exporters("METRICS", unless, console=ConsoleMetricExporter, otlp=otlp.metric_exporter)
     for exporter in exporters or ():  # a lock of its reader, unlike those of the other processors, would stay locked
         exporter.export = no_fork(may_begin=True)(exporter.export)
     readers = [PeriodicExportingMetricReader(exporter) for exporter in exporters or ()]
@@ -49,7 +49,9 @@ def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
 
 def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None:
     """Return a provider of loggers, or None where no exporter wants log records."""
-    exporters = _exporters("LOGS", unless, ConsoleLogRecordExporter, lambda: RetryingExporter(otlp.log_exporter()))
+    exporters = _exporters(
+        "LOGS", unless, console=ConsoleLogRecordExporter, otlp=lambda: RetryingExporter(otlp.log_exporter())
+    )
     if not exporters:
         return None
     provider = LoggerProvider(resource, shutdown_on_exit=False)
@@ -58,15 +60,19 @@ def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None
     return provider
 
 
-def _exporters(signal: str, installed: object, console: Exporter, otlp: Exporter) -> list[Any] | None:
-    # What OpenTelemetry hands out before anybody has installed a provider lives in its API packages.
-    if not re.match(r"opentelemetry\.(trace|metrics|_logs)\b", type(installed).__module__):
+def is_installed(provider: object) -> bool:
+    """Tell whether somebody has installed this provider: what OpenTelemetry hands out before is its API's own."""
+    return not re.match(r"opentelemetry\.(trace|metrics|_logs)\b", type(provider).__module__)
+
+
+def _exporters(signal: str, installed: object, **exporters: Any) -> list[Any] | None:
+    if is_installed(installed):
         log.warning("%s: a %s is already installed; nothing is added to it", signal, type(installed).__qualname__)
         return None
     built = []
     for name in re.findall("console|otlp", os.environ[f"OTEL_{signal}_EXPORTER"].lower()):
         try:
-            built.append({"console": console, "otlp": otlp}[name]())
+            built.append(exporters[name]())
         except Exception:  # an exporter may raise on anything, say a CA file that is none: serve on without it
             log.exception("OTEL_%s_EXPORTER: %s cannot start and will send nothing", signal, name)
     return built

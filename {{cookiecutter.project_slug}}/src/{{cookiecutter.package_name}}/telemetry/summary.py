@@ -1,25 +1,22 @@
 """One line that a person can read: who this service says it is, what it sends where, and how it is sampled."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
 
-from . import masking, protocol
+from . import masking, protocol, providers
 
 SIGNALS = ("traces", "metrics", "logs")
 
 
 def installed() -> dict[str, str]:
     """Return the signals that somebody has given a provider, and its class."""
-    providers = trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
-    # What OpenTelemetry hands out before anybody has installed a provider lives in its API packages.
-    api = re.compile(r"opentelemetry\.(trace|metrics|_logs)\b")
-    classes = {signal: type(provider) for signal, provider in zip(SIGNALS, providers, strict=True)}
-    return {s: f"{c.__module__}.{c.__qualname__}" for s, c in classes.items() if not api.match(c.__module__)}
+    current = trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
+    theirs = {s: type(p) for s, p in zip(SIGNALS, current, strict=True) if providers.is_installed(p)}
+    return {signal: f"{its.__module__}.{its.__qualname__}" for signal, its in theirs.items()}
 
 
 def variable(signal: str, name: str) -> str:
