@@ -62,6 +62,12 @@ class Point:
     time: int
 
 
+def latest(points: Iterable[Point], name: str) -> list[Point]:
+    """Return the last point of each series of a metric, each process's its own: the points are cumulative."""
+    named = [point for point in points if point.name == name]
+    return list({str((p.resource["service.instance.id"], sorted(p.attributes.items()))): p for p in named}.values())
+
+
 @dataclass(frozen=True)
 class Log:
     """Shows one received log record; identifiers in hexadecimal, empty outside any span."""

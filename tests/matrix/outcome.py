@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..harness.receiver import Point, Span
+from ..harness.records import latest
 from .cells import CELLS, RECYCLE_CHILDREN, TERM, Cell
 
 COUNT = 100  # units of work in each run
@@ -100,12 +101,14 @@ class Outcome:
     @property
     def exported(self) -> float:
         """How many spans the SDKs of all processes counted as exported."""
-        return sum(p.value for p in self._latest("otel.sdk.exporter.span.exported") if "error.type" not in p.attributes)
+        return sum(
+            p.value for p in latest(self.points, "otel.sdk.exporter.span.exported") if "error.type" not in p.attributes
+        )
 
     @property
     def requests(self) -> int:
         """How many requests the processes counted."""
-        return sum(point.count for point in self._latest("http.server.request.duration"))
+        return sum(point.count for point in latest(self.points, "http.server.request.duration"))
 
     @property
     def instances(self) -> Counter[str]:
@@ -113,8 +116,3 @@ class Outcome:
         counts = Counter(span.resource["service.instance.id"] for span in self.spans)
         counts.update({point.resource["service.instance.id"]: 0 for point in self.points})
         return counts
-
-    def _latest(self, name: str) -> list[Point]:
-        """Return the last point of each series: they are cumulative."""
-        named = [point for point in self.points if point.name == name]
-        return list({str((p.resource["service.instance.id"], sorted(p.attributes.items()))): p for p in named}.values())

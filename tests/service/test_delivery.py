@@ -12,6 +12,7 @@ import pytest
 from ..conftest import Projects
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver, Span
+from ..harness.records import latest
 from ..harness.service import Service
 
 pytestmark = pytest.mark.slow
@@ -87,12 +88,9 @@ def test_metrics_count_every_request(protocol: Any, projects: Projects) -> None:
         with Service(projects(protocol), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as service:
             send(service, posts=60, checks=20)
             service.stop()
-        latest = {(p.name, str(sorted(p.attributes.items()))): p for p in receiver.metrics}.values()
-        durations = [p for p in latest if p.name == "http.server.request.duration"]
-        assert sum(point.count for point in durations) == 60
-        exported = [
-            p for p in latest if p.name == "otel.sdk.exporter.span.exported" and "error.type" not in p.attributes
-        ]
+        assert sum(point.count for point in latest(receiver.metrics, "http.server.request.duration")) == 60
+        counted = latest(receiver.metrics, "otel.sdk.exporter.span.exported")
+        exported = [point for point in counted if "error.type" not in point.attributes]
         assert sum(point.value for point in exported) == len(receiver.spans) == 120
 
 

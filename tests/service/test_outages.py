@@ -12,6 +12,7 @@ import pytest
 
 from ..conftest import Projects
 from ..harness.receiver import Fault, Receiver
+from ..harness.records import latest
 from ..harness.service import Service
 
 pytestmark = pytest.mark.slow
@@ -63,17 +64,6 @@ def unique(receiver: Receiver) -> int:
     return len({span.span_id for span in receiver.spans})
 
 
-def counted(receiver: Receiver, name: str, **attributes: str) -> float:
-    """Return the last value of an SDK metric, summed over the points that have these attributes."""
-    wanted = {key.replace("_", "."): value for key, value in attributes.items()}
-    latest = {
-        str(sorted(point.attributes.items())): point.value
-        for point in receiver.metrics
-        if point.name == name and wanted.items() <= point.attributes.items()
-    }
-    return sum(latest.values())
-
-
 # How long the collector is there, then in what way it is away, and for how long.
 SPELLS = [(5, Fault.refuse(), 5), (8, Fault.black_hole(), 15), (8, Fault.refuse(), 30), (8, None, 0)]
 
@@ -123,12 +113,8 @@ def test_what_a_collector_refuses_is_not_sent_for_ever(protocol: Any, projects: 
             assert service.post(2) == 201
             service.stop()
         assert [span.attributes.get("payment.amount_cents") for span in receiver.spans] == [2, None]
-        failed = {
-            point.attributes["error.type"]: point.value
-            for point in receiver.metrics
-            if point.name == "otel.sdk.exporter.span.exported" and "error.type" in point.attributes
-        }
-        assert list(failed.values()) == [2]
+        exported = latest(receiver.metrics, "otel.sdk.exporter.span.exported")
+        assert [point.value for point in exported if "error.type" in point.attributes] == [2]
 
 
 def test_an_outage_longer_than_the_queue_is_counted(protocol: Any, projects: Projects) -> None:
@@ -145,4 +131,5 @@ def test_an_outage_longer_than_the_queue_is_counted(protocol: Any, projects: Pro
             service.stop()
         lost = 2 * len(load.answered) - unique(receiver)
         assert lost > 500
-        assert counted(receiver, "otel.sdk.processor.span.processed", error_type="queue_full") == lost
+        processed = latest(receiver.metrics, "otel.sdk.processor.span.processed")
+        assert sum(point.value for point in processed if point.attributes.get("error.type") == "queue_full") == lost

@@ -19,6 +19,7 @@ import pytest
 from ..conftest import Projects
 from ..harness.certificates import Authority
 from ..harness.receiver import Attributes, Log, Point, Receiver, Span
+from ..harness.records import latest
 from ..harness.redis import Redis
 from ..harness.service import Service, uv
 from .test_environment import PACKAGE, Run, execute
@@ -222,9 +223,7 @@ def test_flask_follows_the_conventions(sent_by_flask: Sent, registry: Registry) 
     assert (failed.status, failed.attributes["error.type"]) == ("ERROR", "500")
     assert {span.status for span in servers if span is not failed} == {"UNSET"}
     assert "card=REDACTED" in {span.attributes.get("url.query") for span in servers}
-    durations = [point for point in sent_by_flask.metrics if point.name == "http.server.request.duration"]
-    latest = {point.resource["service.instance.id"] + str(point.attributes): point.count for point in durations}
-    assert sum(latest.values()) == 6
+    assert sum(point.count for point in latest(sent_by_flask.metrics, "http.server.request.duration")) == 6
 
 
 @pytest.mark.parametrize(
