@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Describes one way to fail; made by its named constructors, `signal=None` meaning all signals."""
+    """Describes one way to fail; made by its named constructors, `signal=None` meaning all signals.
+
+    Where `holding` is given, only a request fails that holds an item of this name.
+    """
 
     port: Literal["serving", "refusing", "silent"] = "serving"
     signal: Signal | None = None
@@ -23,6 +26,7 @@ class Fault:
     retry_after: float | None = None
     location: str | None = None
     rejected: int = 0
+    holding: str = ""
 
     @classmethod
     def refuse(cls) -> Self:
@@ -46,12 +50,19 @@ class Fault:
         *,
         message: str = "",
         retry_after: float | None = None,
+        seconds: float = 0.0,
         signal: Signal | None = None,
+        holding: str = "",
     ) -> Self:
-        """Answer an error: a `grpc.StatusCode`, or an HTTP status of 400 to 599; `retry_after` in seconds."""
+        """Answer an error: a `grpc.StatusCode`, or an HTTP status of 400 to 599, after so many `seconds`.
+
+        `retry_after`, in seconds, asks the client to wait.
+        """
         if code == grpc.StatusCode.OK or (isinstance(code, int) and not 400 <= code <= 599):
             raise ValueError(f"{code!r} is not an error")
-        return cls(code=code, message=message, retry_after=retry_after, signal=signal)
+        return cls(
+            code=code, message=message, retry_after=retry_after, seconds=seconds, signal=signal, holding=holding
+        )
 
     @classmethod
     def redirect(cls, location: str, *, signal: Signal | None = None) -> Self:

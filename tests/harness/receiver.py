@@ -31,13 +31,18 @@ class Receiver(Arrivals):
         certificate: Pair | None = None,
         mutual: bool = False,
         port: int = 0,
+        most_bytes: int = 4 << 20,
     ) -> None:
-        """Prepare a receiver without opening anything; port 0 means any free one."""
+        """Prepare a receiver without opening anything; port 0 means any free one.
+
+        A request of more than `most_bytes`, uncompressed, is refused as too large; the default is gRPC's own.
+        """
         if tls is None and (mutual or certificate):
             raise ValueError("mutual TLS and a certificate need an authority")
         super().__init__()
         self.protocol = protocol
         self.port = port
+        self.most_bytes = most_bytes
         self._tls = None if tls is None else Tls(certificate or tls.server(), tls.ca if mutual else None)
         self._server: GrpcServer | HttpServer | SilentServer | None = None
         self._switching = threading.RLock()

@@ -106,7 +106,8 @@ class GrpcServer:
         self._threads: list[threading.Thread] = []
         self._pool = ThreadPoolExecutor(8, _THREADS, lambda: self._threads.append(threading.current_thread()))
         # Without this a second receiver could share the port, each getting some of the connections.
-        self._server = grpc.server(self._pool, options=[("grpc.so_reuseport", 0)])
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", arrivals.most_bytes)]
+        self._server = grpc.server(self._pool, options=options)
         for signal, service in SERVICES.items():
             export = grpc.unary_unary_rpc_method_handler(
                 partial(self._export, signal), service.parse, lambda response: response.SerializeToString()
@@ -255,7 +256,10 @@ class _Handler(BaseHTTPRequestHandler):
         if decompress is None or self.headers.get_content_type() != "application/x-protobuf":
             return Fault.status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         try:
-            return SERVICES[signal].parse(decompress(body))
+            data = decompress(body)
+            if len(data) > self.server.arrivals.most_bytes:
+                return Fault.status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return SERVICES[signal].parse(data)
         except (DecodeError, OSError, EOFError, zlib.error):
             return Fault.status(HTTPStatus.BAD_REQUEST)
 

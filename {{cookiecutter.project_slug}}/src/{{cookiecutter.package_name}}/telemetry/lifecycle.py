@@ -36,12 +36,14 @@ def first_call_in_this_process() -> bool:
     return False
 
 
-def tell_if_forked() -> None:
-    """Log one ERROR in a process that has telemetry only because its parent had it."""
+def tell_if_forked() -> bool:
+    """Log one ERROR in a process that has telemetry only because its parent had it; return whether it did."""
     global _configured_in
     before, _configured_in = _configured_in, os.getpid()
-    if before not in (None, os.getpid()):
-        log.error("configure() ran in process %d before it forked: call it after the fork, in the child, only", before)
+    if before in (None, os.getpid()):
+        return False
+    log.error("configure() ran in process %d before it forked: call it after the fork, in the child, only", before)
+    return True
 
 
 def at_exit() -> None:

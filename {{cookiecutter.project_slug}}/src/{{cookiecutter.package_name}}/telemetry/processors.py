@@ -1,20 +1,25 @@
-"""The last look at a span before it leaves: secrets in URLs, and what the conventions dropped, are taken out."""
+"""The last look at spans and log records before they wait: secrets go, and long texts are cut."""
 
 import logging
 from typing import Any
 
+from opentelemetry.sdk._logs import ReadWriteLogRecord
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE
 from opentelemetry.trace import Status
 
+from .limits import OTHERS, SPAN, LongTexts, limit
 from .masking import scrub
 
 log = logging.getLogger(__name__)
 
 # Where a query string stands; the last two are the names of the old HTTP conventions.
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
-KEPT = ("name", "kind", "context", "parent", "resource", "instrumentation_scope", "links", "start_time", "end_time")
+KEPT = ("kind", "context", "parent", "resource", "instrumentation_scope", "links", "start_time", "end_time")
 COUNTS = ("dropped_attributes", "dropped_events", "dropped_links")
+LONG_NAME = 255  # characters; a shorter limit for attributes does not hold for names
 # A span that can be told what the SDK's limits have dropped from its original.
 Copy: Any = type("Copy", (ReadableSpan,), dict.fromkeys(COUNTS, 0))
 
@@ -25,32 +30,87 @@ class ScrubbingProcessor(BatchSpanProcessor):
     _stopped = False
     _late = 0
 
+    def __init__(self, exporter: Any):
+        super().__init__(exporter)
+        self._exporter = exporter
+        self._long_texts = LongTexts()
+
     def on_end(self, span: ReadableSpan) -> None:
         if self._stopped and span.context and span.context.trace_flags.sampled:
             self._late += 1
             log.error("%d spans ended after shutdown() and are lost; the last was %r", self._late, span.name)
-        super().on_end(scrubbed(span))
+        super().on_end(self._bounded(scrubbed(span)))
+        self._exporter.more = True  # so that a batch which is not taken lets this span pass
 
     def shutdown(self) -> None:
         self._stopped = True
         super().shutdown()  # type: ignore[no-untyped-call]
 
-
-def scrubbed(span: ReadableSpan) -> ReadableSpan:
-    """Return the span with REDACTED for what URLs hide, in its attributes and in the text of its exceptions."""
-    if not ((urls := URLS.intersection(span.attributes or ())) or span.events or span.status.description):
+    def _bounded(self, span: ReadableSpan) -> ReadableSpan:
+        for event in span.events:
+            if not self._long_texts.has_room(span, event.attributes or {}):
+                return scrubbed(span, event_limit=limit(SPAN))
         return span
+
+
+class BoundedLogProcessor(BatchLogRecordProcessor):
+    """The batch processor for log records, with a limit for what the SDK does not limit."""
+
+    def __init__(self, exporter: Any):
+        super().__init__(exporter)
+        self._exporter = exporter
+        self._long_texts = LongTexts()
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        record = log_record.log_record
+        attributes: Any = record.attributes  # the SDK's own kind of mapping, empty or not
+        if isinstance(record.body, str):
+            record.body = record.body[: limit(OTHERS)]
+        if EXCEPTION_MESSAGE in attributes:  # the stack trace ends with it
+            attributes[EXCEPTION_MESSAGE] = cut(attributes[EXCEPTION_MESSAGE], limit(SPAN))
+        if not self._long_texts.has_room(attributes, {**attributes, "": record.body}):
+            record.body = cut(record.body, limit(SPAN))
+            for name, value in attributes.items():
+                attributes[name] = cut(value, limit(SPAN))
+        super().on_emit(log_record)
+        self._exporter.more = True
+
+
+def cut(value: Any, length: int) -> Any:
+    """Return a text's beginning, and anything else as it is."""
+    return value[:length] if isinstance(value, str) else value
+
+
+def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan:
+    """Return the span with REDACTED for what URLs hide, and with its texts cut.
+
+    The SDK has cut the attributes. The span's name, its status and the messages of its exceptions
+    are cut to the same limit here; all texts of its events, stack traces too, to `event_limit`.
+    """
+    urls = URLS.intersection(span.attributes or ())
+    if not (urls or span.events or span.status.description or len(span.name) > LONG_NAME):
+        return span
+    length = limit(SPAN)
     attributes = dict(span.attributes or {})
     for name in urls:
         attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
-    status = Status(span.status.status_code, span.status.description and scrub(span.status.description))
-    kept = {name: getattr(span, name) for name in KEPT}
-    copy: ReadableSpan = Copy(attributes=attributes, events=[*map(_event, span.events)], status=status, **kept)
+    description = span.status.description and scrub(span.status.description)[:length]
+    copy: ReadableSpan = Copy(
+        name=span.name[: max(length, LONG_NAME)],
+        attributes=attributes,
+        events=[_event(event, length, event_limit) for event in span.events],
+        status=Status(span.status.status_code, description),
+        **{name: getattr(span, name) for name in KEPT},
+    )
     vars(copy).update((count, getattr(span, count)) for count in COUNTS)
     return copy
 
 
-def _event(event: Event) -> Event:
-    # The SDK still adds exception.escaped, which is deprecated.
-    kept = {name: value for name, value in (event.attributes or {}).items() if name != "exception.escaped"}
-    return Event(event.name, {n: scrub(v) if isinstance(v, str) else v for n, v in kept.items()}, event.timestamp)
+def _event(event: Event, length: int, event_limit: int | None) -> Event:
+    attributes: dict[str, Any] = {}
+    for name, value in (event.attributes or {}).items():
+        if name == "exception.escaped":  # the SDK still adds it; it is deprecated
+            continue
+        longest = length if name == EXCEPTION_MESSAGE else event_limit
+        attributes[name] = scrub(value)[:longest] if isinstance(value, str) else value
+    return Event(event.name, attributes, event.timestamp)

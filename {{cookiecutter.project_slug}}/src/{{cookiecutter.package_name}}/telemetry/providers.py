@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry.processor.baggage import BaggageSpanProcessor
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRecordExporter
+from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -16,8 +16,10 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from ..baggage import SPAN_ATTRIBUTES
 from . import otlp
+from .items import LOG_RECORDS, SPANS
 from .lifecycle import no_fork
-from .processors import ScrubbingProcessor
+from .points import split_what_is_too_large
+from .processors import BoundedLogProcessor, ScrubbingProcessor
 from .retrying import RetryingExporter
 
 log = logging.getLogger(__name__)
@@ -25,9 +27,7 @@ log = logging.getLogger(__name__)
 
 def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None:
     """Return a provider of tracers; with OTEL_TRACES_EXPORTER=none it still hands contexts on."""
-    exporters = _exporters(
-        "TRACES", unless, console=ConsoleSpanExporter, otlp=lambda: RetryingExporter(otlp.span_exporter())
-    )
+    exporters = _exporters("TRACES", unless, console=ConsoleSpanExporter, otlp=_spans)
     if exporters is None:
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -40,7 +40,7 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
 
 def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
     """Return a provider of meters, or None where no exporter wants metrics: then measuring costs nothing."""
-    exporters = _exporters("METRICS", unless, console=ConsoleMetricExporter, otlp=otlp.metric_exporter)
+    exporters = _exporters("METRICS", unless, console=ConsoleMetricExporter, otlp=_points)
     for exporter in exporters or ():  # a lock of its reader, unlike those of the other processors, would stay locked
         exporter.export = no_fork(may_begin=True)(exporter.export)
     readers = [PeriodicExportingMetricReader(exporter) for exporter in exporters or ()]
@@ -49,15 +49,27 @@ def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
 
 def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None:
     """Return a provider of loggers, or None where no exporter wants log records."""
-    exporters = _exporters(
-        "LOGS", unless, console=ConsoleLogRecordExporter, otlp=lambda: RetryingExporter(otlp.log_exporter())
-    )
+    exporters = _exporters("LOGS", unless, console=ConsoleLogRecordExporter, otlp=_log_records)
     if not exporters:
         return None
     provider = LoggerProvider(resource, shutdown_on_exit=False)
     for exporter in exporters:
-        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        provider.add_log_record_processor(BoundedLogProcessor(exporter))
     return provider
+
+
+def _spans() -> RetryingExporter:
+    return RetryingExporter(otlp.span_exporter(), SPANS)
+
+
+def _log_records() -> RetryingExporter:
+    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS)
+
+
+def _points() -> Any:
+    exporter = otlp.metric_exporter()
+    split_what_is_too_large(exporter)
+    return exporter
 
 
 def is_installed(provider: object) -> bool:

@@ -26,6 +26,10 @@ DEFAULTS = {
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",  # drops and failed exports are counted
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http",  # contrib's instrumentations still begin with the old names
+    # In characters. What clients write, a path or a user agent, must not fill the memory; stack traces stay whole.
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "4096",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "131072",
+    **protocol.DEFAULTS,
 }
 
 
@@ -52,6 +56,11 @@ def _pem(path: str) -> object:
 
 _PAIRS = "a comma list of name=value"
 _HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
+
+_CODES = (
+    "CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|UNAUTHENTICATED|"
+    "RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS"
+)
 
 _UNREAD = (
     r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
@@ -125,6 +134,12 @@ RULES: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
         "always_on, always_off or trace_based",
     ),
     ("limit", r"\w*(COUNT|LENGTH)_LIMIT", _like(r"\d{1,9}"), "a whole number, 0 or more"),
+    (
+        "retryable-codes",
+        r"PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",
+        _like(f"({_CODES})(,({_CODES}))*"),
+        "a comma list of gRPC status codes",
+    ),
     ("switch", r"SDK_DISABLED|\w+_INSECURE|\w+_METRICS_ENABLED", _like("true|false"), "true or false"),
     ("context", r"PYTHON_CONTEXT", _installed("opentelemetry_context", "contextvars_context"), "an installed context"),
     ("unread", _UNREAD, _like("(?!)"), "left out: nothing in this service reads it"),
@@ -207,6 +222,12 @@ class _Judgement:
                     self.replace("batch-and-queue", batch, BESIDE["batch-and-queue"].format(queue), fitting)
                 self.settled[batch] = fitting
 
+    def lengths(self) -> None:
+        """Let a general limit hold for spans, too, where the environment gives them none of their own."""
+        general, spans = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+        if general in self.given and spans not in self.given:
+            self.settled[spans] = self.settled[general]
+
     def sampling(self) -> None:
         """Refuse a ratio that no sampler reads: everything would be sampled."""
         name, argument = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
@@ -263,7 +284,9 @@ class _Judgement:
 def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     """Return the OTEL_* variables as the SDK shall see them, without empty ones, and what is wrong with them."""
     it = _Judgement(environ)
-    for step in (it.names, it.values, it.batches, it.sampling, it.certificates, it.identity, it.compression):
+    for step in (it.names, it.values, it.batches, it.lengths, it.sampling):
+        step()
+    for step in (it.certificates, it.identity, it.compression):
         step()
     return it.settled, it.problems
 

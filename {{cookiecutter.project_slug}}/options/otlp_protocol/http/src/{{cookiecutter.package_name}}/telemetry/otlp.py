@@ -1,7 +1,10 @@
 """OTLP over HTTP: the only module that imports exporters, and gives them no argument that a variable covers."""
 
 import os
-from functools import partial
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from importlib.metadata import entry_points
 from typing import Any
 
 import requests
@@ -9,27 +12,92 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-TRY_AGAIN = (429, 502, 503, 504)  # the exporter does
+from .answers import Answer, Verdict, remember
+
+AGAIN = (429, 502, 503, 504)  # the exporter, too, tries again, within its timeout
+TOO_LARGE = 413
 
 
 class Session(requests.Session):
-    """Lets the exporter's certificate win over REQUESTS_CA_BUNDLE, and a refusal be the failure that it is."""
+    """Hears each answer, and lets the exporter's certificate win over REQUESTS_CA_BUNDLE."""
 
     def __init__(self) -> None:
         super().__init__()
         os.register_at_fork(after_in_child=self.close)  # two processes that write to one connection garble both
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        own = {"verify": self.verify} if isinstance(self.verify, str) else {}
-        response = super().send(request, **settings | own)
-        # The exporter would take a redirect for success, and count as sent what was refused.
-        if response.status_code >= 300 and response.status_code not in TRY_AGAIN:
-            where = f", redirected to {response.headers['location']}" if response.is_redirect else ""
-            raise requests.HTTPError(f"{response.status_code} {response.reason}{where}")
-        return response
+        if isinstance(self.verify, str):
+            settings["verify"] = self.verify
+        return _heard(super().send, request, settings)
 
 
-_own = not [name for name in os.environ if name.startswith("OTEL_PYTHON_EXPORTER_OTLP_HTTP")]  # they bring their own
-span_exporter = partial(OTLPSpanExporter, session=Session() if _own else None)
-metric_exporter = partial(OTLPMetricExporter, session=Session() if _own else None)
-log_exporter = partial(OTLPLogExporter, session=Session() if _own else None)
+def _provided(name: str) -> requests.Session:
+    """Return the session of an installed credential provider; it is listened to as well."""
+    (provider,) = entry_points(group="opentelemetry_otlp_credential_provider", name=name)
+    session: requests.Session = provider.load()()
+    send = session.send
+    session.send = lambda request, **settings: _heard(send, request, settings)  # type: ignore[method-assign]
+    return session
+
+
+def _session(signal: str) -> requests.Session:
+    prefix = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_"
+    name = os.environ.get(f"{prefix}CREDENTIAL_PROVIDER")  # before the signal's own, as in the exporter
+    name = name or os.environ.get(f"{prefix}{signal}_CREDENTIAL_PROVIDER")
+    return _provided(name) if name else Session()
+
+
+def _heard(
+    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
+) -> requests.Response:
+    """Send a request and remember the answer; raise requests.HTTPError for what is refused for good.
+
+    The exporter would take a redirect for success, and count as sent what was refused.
+    """
+    try:
+        response = send(request, **settings)
+    except requests.RequestException as error:
+        remember(Answer(Verdict.AGAIN, f"{type(error).__name__}: {error}"))
+        raise
+    answer = _answer(response)
+    remember(answer)
+    if answer.verdict in (Verdict.REFUSED, Verdict.TOO_LARGE):
+        raise requests.HTTPError(answer.text)
+    return response
+
+
+def _answer(response: requests.Response) -> Answer:
+    where = f", redirected to {response.headers['location']}" if response.is_redirect else ""
+    text = f"HTTP {response.status_code}: {response.reason}{where}"
+    if response.status_code < 300:
+        return Answer(Verdict.TAKEN, text)
+    if response.status_code in AGAIN:
+        return Answer(Verdict.AGAIN, text, _seconds(response.headers.get("retry-after", "")))
+    if response.status_code == TOO_LARGE:
+        return Answer(Verdict.TOO_LARGE, text)
+    return Answer(Verdict.REFUSED, text)
+
+
+def _seconds(retry_after: str) -> float:
+    """Return what a Retry-After header asks for: a number of seconds, or a date."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except ValueError:
+        return 0.0
+
+
+def span_exporter(session: requests.Session | None = None) -> OTLPSpanExporter:
+    """Return an exporter of spans; `session` is the doctor's."""
+    return OTLPSpanExporter(session=session or _session("TRACES"))
+
+
+def metric_exporter(session: requests.Session | None = None) -> OTLPMetricExporter:
+    """Return an exporter of metrics."""
+    return OTLPMetricExporter(session=session or _session("METRICS"))
+
+
+def log_exporter(session: requests.Session | None = None) -> OTLPLogExporter:
+    """Return an exporter of log records."""
+    return OTLPLogExporter(session=session or _session("LOGS"))

@@ -1,0 +1,206 @@
+"""What a receiver answers decides what becomes of a batch: seen on answers that no network delays."""
+
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from . import template
+
+NAME = "telemetry_under_test"
+Parts = Any
+
+
+@pytest.fixture(scope="module")
+def telemetry() -> Iterator[Parts]:
+    """Return modules of telemetry/, imported without the rest of their package."""
+    package = ModuleType(NAME)
+    package.__path__ = [str(template.PROJECT / template.TELEMETRY)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, NAME, package)
+        parts = ("answers", "sending", "retrying", "points", "items")
+        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.{part}") for part in parts})
+        for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
+            del sys.modules[part]
+
+
+class Receiver:
+    """Plays exporter and receiver: `answer` says what becomes of a piece; `taken` holds what was taken."""
+
+    def __init__(self, telemetry: Parts, answer: Callable[[list[Any]], Any]) -> None:
+        self.telemetry = telemetry
+        self.answer = answer
+        self.asked: list[list[Any]] = []
+        self.taken: list[Any] = []
+
+    def export(self, piece: list[Any]) -> Any:
+        """Take a piece, or remember why not."""
+        self.asked.append(piece)
+        verdict, text = self.answer(piece)
+        if verdict == "TAKEN":
+            self.taken += piece
+            return SimpleNamespace(name="SUCCESS")
+        if verdict == "RAISE":
+            raise ValueError(text)
+        if verdict != "UNSENT":
+            self.telemetry.answers.remember(self.telemetry.answers.Answer(self.telemetry.answers.Verdict[verdict], text))
+        return SimpleNamespace(name="FAILURE")
+
+    def shutdown(self) -> None:
+        """End, as an exporter does."""
+
+
+def spans(telemetry: Parts) -> Any:
+    """Return the kind of items that the tests send; the items are their own names."""
+    return telemetry.items.Items("spans", str)
+
+
+def sender(telemetry: Parts, answer: Callable[[list[Any]], Any]) -> tuple[Any, Receiver]:
+    """Return a Sender and the receiver that it sends to."""
+    receiver = Receiver(telemetry, answer)
+    return telemetry.sending.Sender(spans(telemetry), receiver.export), receiver
+
+
+def too_large_above(size: int) -> Callable[[list[int]], tuple[str, str]]:
+    """Return a receiver's answer that takes pieces of this size in all, items being their own size."""
+    return lambda piece: ("TOO_LARGE", "413: too large") if sum(piece) > size else ("TAKEN", "")
+
+
+@pytest.mark.parametrize("batch", [[1] * 10, [9] * 7, [1] * 4 + [50] + [1] * 4, [50], [50, 50], [11, 1, 10, 3]])
+def test_what_is_too_large_is_split_down_to_the_item(telemetry: Parts, batch: list[int]) -> None:
+    """All items that fit alone are taken, in their order and once; only those that alone do not fit are dropped."""
+    sending, receiver = sender(telemetry, too_large_above(10))
+    assert sending.send([list(batch)]) is None
+    assert receiver.taken == [item for item in batch if item <= 10]
+
+
+@pytest.mark.parametrize("how", ["RAISE", "UNSENT"])
+def test_an_item_that_cannot_be_encoded_costs_itself(telemetry: Parts, how: str, caplog: Any) -> None:
+    """Where the exporter raises, or makes no request, the others are sent, and the one is named and counted."""
+    sending, receiver = sender(telemetry, lambda piece: (how, "surrogates") if "bad" in piece else ("TAKEN", ""))
+    assert sending.send([["a", "b", "bad", "c"]]) is None
+    assert receiver.taken == ["a", "b", "c"]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("1 spans dropped, 1 since the start: they cannot be encoded (")
+    assert line.endswith("The first is 'bad'")
+
+
+def test_a_refusal_is_final_and_logged_once(telemetry: Parts, caplog: Any) -> None:
+    """A refused batch is asked for once and dropped whole; the same cause is one line a minute, with the sum."""
+    sending, receiver = sender(telemetry, lambda piece: ("REFUSED", f"INVALID_ARGUMENT: {len(piece)}"))
+    for _ in range(3):
+        assert sending.send([[1, 2]]) is None
+    assert len(receiver.asked) == 3
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    sending, _ = sender(telemetry, lambda _: ("REFUSED", "HTTP 400: x"))
+    sending.send([[1]])
+    assert len(caplog.records) == 2
+
+
+def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts) -> None:
+    """A receiver that takes not even one item gets ten requests for a batch of 512, and not a thousand."""
+    sending, receiver = sender(telemetry, lambda _: ("EXHAUSTED", "RESOURCE_EXHAUSTED: quota"))
+    assert sending.send([[*range(512)]]) is None
+    assert [len(piece) for piece in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1]
+
+
+def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
+    """A retryable answer ends the attempt; what was taken before is not sent again."""
+    away = [False, True, False, False]
+    sending, receiver = sender(
+        telemetry,
+        lambda piece: ("TOO_LARGE", "413") if len(piece) > 2 else ("AGAIN", "503") if away.pop() else ("TAKEN", ""),
+    )
+    pieces = [[1, 2, 3, 4]]
+    assert sending.send(pieces) is None or pieces  # the first half is taken
+    while pieces:
+        sending.send(pieces)
+    assert receiver.taken == [1, 2, 3, 4]
+
+
+@pytest.fixture
+def quick(telemetry: Parts, monkeypatch: Any) -> None:
+    """Let seconds pass in a five-hundredth of their time."""
+    for name in ("PAUSE", "LONGEST_PAUSE", "ALONE", "SPLIT"):
+        constant = f"{name}_SECONDS"
+        monkeypatch.setattr(telemetry.retrying, constant, getattr(telemetry.retrying, constant) / 500)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_outage_ends_no_attempt(telemetry: Parts) -> None:
+    """A batch is taken when the receiver is back, however long that takes, and no item of it is lost."""
+    back = time.monotonic() + 0.5  # 250 s in the fixture's time
+    receiver = Receiver(telemetry, lambda _: ("AGAIN", "x") if time.monotonic() < back else ("TAKEN", ""))
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    exporter.export([1, 2, 3, 4, 5])
+    assert sorted(receiver.taken) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("poison", [{3}, {3, 13, 23, 33, 43, 53}])
+def test_what_is_never_taken_holds_up_nothing_else(
+    telemetry: Parts, size: int, poison: set[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Items that are answered by "later" for ever are dropped, named and counted; all others are taken."""
+
+    def answer(piece: list[int]) -> tuple[str, str]:
+        exporter.more = True  # there is always another that waits
+        return ("AGAIN", "UNAVAILABLE: x") if poison & {*piece} else ("TAKEN", "")
+
+    receiver = Receiver(telemetry, answer)
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    for start in range(0, 60, size):
+        exporter.export([*range(start, start + size)])
+    end, others = time.monotonic() + 10, 0
+    while not exporter.force_flush() and time.monotonic() < end:
+        others += 1
+        exporter.export([1000 + others])
+    assert sorted(item for item in receiver.taken if item < 1000) == sorted({*range(60)} - poison)
+    first, *_ = (record.getMessage() for record in caplog.records)
+    assert first.startswith("1 spans dropped, 1 since the start: the receiver takes other data, but not this")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_batch_waits_for_others_only_where_there_are_others(telemetry: Parts) -> None:
+    """With nothing behind it a batch is tried again and again, and not left until the next one comes."""
+    back = time.monotonic() + 0.1
+    receiver = Receiver(telemetry, lambda _: ("AGAIN", "x") if time.monotonic() < back else ("TAKEN", ""))
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    exporter.export([1])
+    assert receiver.taken == [1]
+    assert len(receiver.asked) > 10
+
+
+def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
+    """Metrics that are taken apart and put together are the same, and their halves hold each point once."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    for scope in ("one", "two"):
+        meter = provider.get_meter(scope)
+        for number in range(3):
+            meter.create_counter("sum").add(number, {"number": number})
+        meter.create_histogram("histogram").record(1.5)
+    data = reader.get_metrics_data()
+    piece = [*telemetry.points.points(data)]
+    assert len(piece) == 2 * (3 + 1)
+    assert telemetry.points.nested(piece) == data
+    parts = [telemetry.points.nested(half) for half in reversed(telemetry.sending.halves(piece))]
+    assert [point for part in parts for *_, point in telemetry.points.points(part)] == [point for *_, point in piece]
+
+
+def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is one piece; with long texts it is as many as keep their texts below the limit, in its order."""
+    monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)
+    kind = telemetry.items.Items("spans", str, text_bytes=lambda item: item)
+    pieces = telemetry.sending.Sender(kind, print).pieces
+    assert pieces([0] * 512) == [[0] * 512]
+    assert pieces([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]
+    assert pieces([]) == [[]]

@@ -1,0 +1,53 @@
+"""What a receiver answers to a request: it decides whether data is sent again, split or dropped.
+
+The rules are OTLP's own: https://opentelemetry.io/docs/specs/otlp/#failures
+"""
+
+import enum
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class Verdict(enum.Enum):
+    """What can be done with data after an answer; the values are used as `error.type`."""
+
+    TAKEN = "taken"
+    AGAIN = "unavailable"  # the receiver may take it later
+    TOO_LARGE = "too_large"  # the receiver may take a part of it
+    EXHAUSTED = "exhausted"  # the same, or it takes nothing from us at present
+    REFUSED = "refused"  # the receiver will never take it
+    UNSENT = "not_encodable"  # the exporter could make no request of it
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, in words that OTLP over gRPC and OTLP over HTTP share."""
+
+    verdict: Verdict
+    text: str = ""  # the status and the receiver's reason
+    wait_seconds: float = 0.0  # how long the receiver asks us to wait before the next try
+
+
+_heard = threading.local()
+
+
+def remember(answer: Answer) -> None:
+    """Keep the answer to the request that this thread makes; otlp.py calls it for every request."""
+    _heard.answer = answer
+
+
+def ask(export: Callable[[], Any]) -> Answer:
+    """Call an exporter's export(), which waits for the receiver, and return the last answer.
+
+    The exporter's own result says only whether it failed.
+    """
+    _heard.answer = None
+    problem = "the exporter could not make a request of it"
+    try:
+        if export().name == "SUCCESS":
+            return Answer(Verdict.TAKEN)
+    except Exception as error:  # noqa: BLE001, the gRPC exporter raises whatever its encoder raises
+        problem = f"{type(error).__name__}: {error}"
+    return _heard.answer or Answer(Verdict.UNSENT, problem)
