@@ -134,12 +134,13 @@ def test_what_is_wrong_is_always_said(judge: Any, environ: dict[str, str]) -> No
 def test_a_secret_is_never_said(judge: Any, name: str, before: str, after: str) -> None:
     """Whatever stands around it: a header's value, malformed or not, and a password in a URL stay out of sentences."""
     secret = "hunter2secret"
-    for value in (
-        f"authorization={secret}",
-        f"authorization: Bearer {secret}{after}",
-        f"{before}://me:{secret}@host{after}",
+    headers = (f"{OTLP}_HEADERS", f"{OTLP}_TRACES_HEADERS")
+    for variables, value in (
+        (headers, f"authorization={secret}"),
+        (headers, f"authorization: Bearer {secret}{after}"),
+        ((name,), f"{before}://me:{secret}@host{after}"),
     ):
-        for variable in (f"{OTLP}_HEADERS", f"{OTLP}_TRACES_HEADERS") if "://" not in value else (name,):
+        for variable in variables:
             _, problems = judge.settings.judge({variable: value})
             assert [problem for problem in problems if secret in problem] == []
 

@@ -103,7 +103,9 @@ class Arrivals:
         with self._changed:
             self.arrived(seen)
             fault = self._fault if self._fault.signal in {None, seen.signal} else HEALTHY
-            if fault.holding and fault.holding not in {getattr(i, "name", "") for i in SERVICES[seen.signal].read(request)}:
+            if fault.holding and fault.holding not in {
+                getattr(i, "name", "") for i in SERVICES[seen.signal].read(request)
+            }:
                 fault = HEALTHY
             if fault.seconds and self._changed.wait_for(gone, fault.seconds):
                 return None

@@ -60,9 +60,7 @@ class Fault:
         """
         if code == grpc.StatusCode.OK or (isinstance(code, int) and not 400 <= code <= 599):
             raise ValueError(f"{code!r} is not an error")
-        return cls(
-            code=code, message=message, retry_after=retry_after, seconds=seconds, signal=signal, holding=holding
-        )
+        return cls(code=code, message=message, retry_after=retry_after, seconds=seconds, signal=signal, holding=holding)
 
     @classmethod
     def redirect(cls, location: str, *, signal: Signal | None = None) -> Self:

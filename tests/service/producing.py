@@ -67,7 +67,9 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
 
     kinds: dict[str, Callable[[str, float], Any]] = {
         "span": span,
-        "point": lambda name, length: counter.add(1, {"name": name + str(time.monotonic_ns()), "text": "x" * int(length)}),
+        "point": lambda name, length: counter.add(
+            1, {"name": name + str(time.monotonic_ns()), "text": "x" * int(length)}
+        ),
         "record": lambda name, length: logging.getLogger("t").info("%s %s", name, "x" * int(length)),
         "logged": lambda name, length: logged(name + "x" * int(length)),
         "raised": lambda name, length: raised(name + "x" * int(length)),

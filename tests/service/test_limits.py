@@ -25,7 +25,7 @@ def test_2000_exceptions_of_500_kb_fit_into_memory(kind: str, projects: Projects
     with Receiver("grpc") as receiver:
         receiver.fault = Fault.black_hole()
         steps: Steps = [(kind, "e", 500_000, 2000), ("memory", "", 0, 1)]
-        printed = produce(projects("grpc"), receiver, steps, timeout=180, **SHIPPED | {"OTEL_LOGS_EXPORTER": logs})
+        printed = produce(projects("grpc"), receiver, steps, **SHIPPED | {"OTEL_LOGS_EXPORTER": logs})
     (kilobytes,) = re.findall(r"^memory=(\d+)$", printed, re.MULTILINE)
     print(f"{kind}: {int(kilobytes) // 1024} MB")
     assert int(kilobytes) / 1024 < MOST_MEGABYTES

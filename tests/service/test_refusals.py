@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ WIDE = {  # of the limits that the SDK applies, so that large items can be made
 SMALL: Steps = [("span", "small", 10, 1), ("pause", "", 0.1, 1)] * 20
 
 
-def produce(project: Path, receiver: Receiver, steps: Steps, timeout: float = 90, **variables: str) -> str:
+def produce(project: Path, receiver: Receiver, steps: Steps, **variables: str) -> str:
     """Make telemetry in a process of the service, which drains at its end; return what it printed."""
     program = str(Path(__file__).with_name("producing.py"))
     package = next((project / "src").glob("*/telemetry")).parent.name
@@ -33,7 +34,7 @@ def produce(project: Path, receiver: Receiver, steps: Steps, timeout: float = 90
     variables = WIDE | {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint} | variables
     with Service(project, *command, ready=None, **variables) as service:
         assert service.process
-        service.process.wait(timeout)
+        service.process.wait(180)
         return service.output
 
 
@@ -132,7 +133,7 @@ def test_a_receiver_that_asks_to_wait_is_waited_for(protocol: Any, projects: Pro
             service.stop()
         assert len(receiver.spans) == 2
         times = [request.received_at for request in receiver.requests if request.signal == "traces"]
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) > 2.5
+    assert min(later - earlier for earlier, later in pairwise(times)) > 2.5
 
 
 def test_long_paths_from_outside_cost_no_other_request(protocol: Any, projects: Projects) -> None:

@@ -50,7 +50,9 @@ class Receiver:
         if verdict == "RAISE":
             raise ValueError(text)
         if verdict != "UNSENT":
-            self.telemetry.answers.remember(self.telemetry.answers.Answer(self.telemetry.answers.Verdict[verdict], text))
+            self.telemetry.answers.remember(
+                self.telemetry.answers.Answer(self.telemetry.answers.Verdict[verdict], text)
+            )
         return SimpleNamespace(name="FAILURE")
 
     def shutdown(self) -> None:

@@ -1,6 +1,6 @@
 """What a receiver answers to a request: it decides whether data is sent again, split or dropped.
 
-The rules are OTLP's own: https://opentelemetry.io/docs/specs/otlp/#failures
+The rules are OTLP's own: opentelemetry.io/docs/specs/otlp, "Failures".
 """
 
 import enum
