@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status
 
-from .masking import scrub
+from .masking import scrub, scrub_url
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ def scrubbed(span: ReadableSpan) -> ReadableSpan:
         return span
     attributes = dict(span.attributes or {})
     for name in urls:
-        attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
+        query = "?" if name == "url.query" else ""
+        attributes[name] = scrub_url(f"{query}{attributes[name]}").removeprefix(query)
     status = Status(span.status.status_code, span.status.description and scrub(span.status.description))
     kept = {name: getattr(span, name) for name in KEPT}
     copy: ReadableSpan = Copy(attributes=attributes, events=[*map(_event, span.events)], status=status, **kept)
