@@ -326,15 +326,26 @@ def test_no_message_ends_celery(projects: Projects, receiver: Receiver) -> None:
     assert forged(output) == []
 
 
+FAILING = """
+from celery.worker.consumer import Consumer
+from payment_service import server
+
+def fail(*_):
+    raise RuntimeError("no message can be handled")
+
+Consumer.create_task_handler = fail
+server.run()
+"""
+
+
 def test_a_celery_that_fails_ends_with_a_status_that_says_so(projects: Projects, receiver: Receiver) -> None:
-    """A worker that an error ends, here a consumer that cannot be had, exits with 1: systemd and others see a failure."""
-    project = projects("grpc", "celery")
-    program = "from payment_service import server, tasks; tasks.app.conf.worker_consumer = 'no:Consumer'; server.run()"
+    """A worker that an error ends exits with 1: whatever has started it sees a failure, and starts it again."""
     with Redis() as redis:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "REDIS_URL": redis.url}
-        with Service(project, "python", "-c", program, ready=None, **variables) as service:
+        with Service(projects("grpc", "celery"), "python", "-c", FAILING, ready=None, **variables) as service:
             assert service.process is not None
-            assert service.process.wait(30) == 1, service.output
+            assert service.process.wait(30) == 1
+            assert "Unrecoverable error: RuntimeError" in service.output
 
 
 @pytest.mark.parametrize("text", ["\r\n", "\n", "\r", "\x85", "\u2028", "\x1b[2K\r", "\ud800\n"], ids=ascii)

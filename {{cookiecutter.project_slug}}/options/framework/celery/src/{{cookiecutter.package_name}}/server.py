@@ -1,8 +1,8 @@
 """How the service is run, by Celery, and how a task is sent to it."""
 
+import runpy
 import sys
 
-from celery.__main__ import main as celery
 from opentelemetry import trace
 
 from . import telemetry
@@ -13,7 +13,7 @@ from .telemetry.masking import scrub
 def run() -> None:
     """Work until SIGTERM or SIGINT; the exit status is not 0 if an error has ended the work."""
     sys.argv = ["celery", "--app", f"{__package__}.tasks", "worker"]  # Celery.worker_main() loses the exit status
-    celery()
+    runpy.run_module("celery", run_name="__main__")
 
 
 def send(amount_cents: int) -> None:

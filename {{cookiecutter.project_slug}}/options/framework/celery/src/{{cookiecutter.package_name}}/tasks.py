@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from . import broker, telemetry, transactions
+from . import telemetry, transactions, worker
 from .telemetry import queue_tracing
 
 processes = os.environ.get("WEB_CONCURRENCY", "2")  # Celery's own default is one for each core
@@ -19,9 +19,9 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
     worker_concurrency=int(processes),
-    worker_consumer=f"{broker.__name__}:DroppingConsumer",
+    worker_consumer=f"{worker.__name__}:DroppingConsumer",
 )
-app.Task.Request = f"{broker.__name__}:Request"
+app.Task.Request = f"{worker.__name__}:Request"
 
 
 def plain(record: logging.LogRecord) -> bool:
@@ -36,7 +36,7 @@ def report(**_: Any) -> None:
     telemetry.report()
     for name in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(name).addFilter(plain)
-    logging.getLogger("celery.worker.consumer.consumer").addFilter(broker.one_line)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(worker.one_line)
 
 
 # In each process that runs tasks, and after the fork: the parent of a prefork pool runs none. Pools of threads or

@@ -1,4 +1,7 @@
-"""Drops each message that Celery cannot handle. Without this it ends the worker, and is there again after a restart."""
+"""How Celery's worker reads messages: it drops each one that it cannot handle.
+
+Without this such a message ends the worker, and is there again after a restart.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
