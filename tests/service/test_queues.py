@@ -269,7 +269,7 @@ def forged(output: str) -> list[str]:
 
 
 def test_no_message_ends_the_worker(projects: Projects, receiver: Receiver) -> None:
-    """Between messages that are none each good one is worked on, in its trace; one line tells of each that is dropped."""
+    """Each good message among bad ones is worked on, in its trace, and one line tells of each that is dropped."""
     with Redis() as redis:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "REDIS_URL": redis.url}
         with Service(projects("grpc", "worker"), ready=None, **variables) as service:
@@ -300,7 +300,7 @@ def done(receiver: Receiver) -> list[Span]:
 
 
 def test_no_message_ends_celery(projects: Projects, receiver: Receiver) -> None:
-    """Between messages that are none each good one is worked on, by the same process; one line tells of each dropped."""
+    """Each good message among bad ones is worked on, by the same process, and one line tells of each that is dropped."""
     with Redis() as redis:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "REDIS_URL": redis.url, "WEB_CONCURRENCY": "1"}
         with Service(projects("grpc", "celery"), ready=None, **variables) as service:
