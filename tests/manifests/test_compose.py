@@ -35,7 +35,7 @@ def test_a_mistake_is_found(rendered: Callable[..., Path], tmp_path: Path) -> No
 
 
 def test_its_parts_exist(framework: str, rendered: Callable[..., Path]) -> None:
-    """What a service waits for, mounts or builds from is there; the agent ends after the service."""
+    """What a service waits for, mounts or builds from is there; the agent ends after it; the service is restarted."""
     project = rendered(framework=framework, deployment="compose")
     services = compose_file(project)["services"]
     assert services.keys() == {"service", "agent", "jaeger"} | (set() if framework in WEB else {"redis"})
@@ -44,6 +44,7 @@ def test_its_parts_exist(framework: str, rendered: Callable[..., Path]) -> None:
         for volume in service.get("volumes", ()):
             assert (project / "deploy" / volume.split(":")[0]).is_file()
     assert "agent" in services["service"]["depends_on"]
+    assert services["service"]["restart"] == "unless-stopped"
     assert (project / "deploy" / services["service"]["build"]["context"] / "Dockerfile").is_file()
     assert int(services["service"]["stop_grace_period"].removesuffix("s")) > 15 + 5
 

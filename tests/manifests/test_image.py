@@ -1,4 +1,4 @@
-"""The image: hadolint finds nothing, what is copied is there, signals arrive, the build says its version."""
+"""The image: hadolint finds nothing, what is copied is there, signals arrive, and versions are those of uv.lock."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..harness.service import clean_environment
+from ..harness.service import clean_environment, uv
 from ..rendered.tools import judge
 from .table import FRAMEWORKS, WEB
 
@@ -71,17 +71,61 @@ def test_the_service_gets_the_signal_and_is_not_root(project: Path) -> None:
     assert web == any(f'"{name}>=' in (project / "pyproject.toml").read_text() for name in WEB)
 
 
+def build(project: Path, version: str = "") -> subprocess.CompletedProcess[str]:
+    """Run what the image runs to install the service, in a folder in the place of the image."""
+    (command,) = [line for line in instructions(project, "RUN") if "uv sync" in line]
+    (settings,) = [line for line in instructions(project, "ENV") if "UV_" in line]
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    variables = dict(word.split("=") for word in settings.split())
+    variables |= clean_environment(proxies=True) | {"VERSION": version, "PATH": path, "UV_PYTHON": sys.executable}
+    return subprocess.run(
+        ["sh", "-ec", command], cwd=project, env=variables, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def locked(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a service with its uv.lock."""
+    project = shutil.copytree(rendered(), tmp_path_factory.mktemp("locked") / "app")
+    done = uv(project, "lock", "--python", sys.executable)
+    assert done.returncode == 0, done.stdout
+    return project
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("given", "reported"), [("2.3.4", "2.3.4"), ("", "0.1.0")])
-def test_the_build_says_which_version_it_is(given: str, reported: str, rendered: Rendered, tmp_path: Path) -> None:
+def test_the_build_says_which_version_it_is(given: str, reported: str, locked: Path, tmp_path: Path) -> None:
     """The image's RUN, with --build-arg VERSION, makes the version that telemetry reports; without, pyproject's."""
-    project = shutil.copytree(rendered(), tmp_path / "app")
-    (command,) = [line for line in instructions(project, "RUN") if "uv sync" in line]
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    variables = clean_environment(proxies=True) | {"VERSION": given, "PATH": path, "UV_PYTHON": sys.executable}
-    subprocess.run(["sh", "-ec", command], cwd=project, env=variables, check=True, capture_output=True, timeout=300)
+    project = shutil.copytree(locked, tmp_path / "app")
+    done = build(project, given)
+    assert done.returncode == 0, done.stderr
     code = "from importlib.metadata import version; print(version('payment-service'))"
-    done = subprocess.run(
+    reports = subprocess.run(
         [project / ".venv/bin/python", "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.strip() == reported
+    assert reports.stdout.strip() == reported
+    assert not (project / ".venv/bin/pytest").exists()
+    assert list((project / ".venv").glob("lib/*/site-packages/payment_service/app.py"))  # it needs no src/
+
+
+@pytest.mark.slow
+def test_a_stale_lock_fails_the_build(locked: Path, tmp_path: Path) -> None:
+    """A dependency that uv.lock does not know is not resolved in the build, which fails and says what to do."""
+    project = shutil.copytree(locked, tmp_path / "app")
+    pyproject = project / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"httpx>=', '"iniconfig>=2",\n  "httpx>='))
+    lock = (project / "uv.lock").read_bytes()
+    done = build(project)
+    assert done.returncode != 0
+    assert "uv lock" in done.stderr
+    assert (project / "uv.lock").read_bytes() == lock
+
+
+@pytest.mark.slow
+def test_a_missing_lock_fails_the_build(rendered: Rendered, tmp_path: Path) -> None:
+    """Without a uv.lock nothing is installed, and the build says how to make one."""
+    project = shutil.copytree(rendered(), tmp_path / "app")
+    done = build(project)
+    assert done.returncode != 0
+    assert "uv lock" in done.stderr
+    assert not (project / "uv.lock").exists()

@@ -1,5 +1,6 @@
-"""Log records over OTLP: what the service logs arrives, and what exporting logs does not."""
+"""Log lines and records: what the service logs arrives, what exporting logs does not, and nobody outside writes any."""
 
+import re
 import subprocess
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from ..conftest import Projects
 from ..harness.receiver import Receiver
-from ..harness.service import clean_environment
+from ..harness.service import Service, clean_environment
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +44,64 @@ def test_exporting_logs_makes_no_logs(protocol: Any, projects: Projects) -> None
         (span,) = receiver.spans
         records = [log for log in receiver.logs if log.scope not in ("asyncio",)]
     assert [(log.body, log.trace_id, log.span_id) for log in records] == [("sold out", span.trace_id, span.span_id)]
+
+
+FORGED = "2026-11-27 00:00:00,000 INFO forged"
+NUMBERS = [*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF]
+HOSTILE = rf"""
+import logging
+from payment_service import telemetry
+telemetry.report()
+log = logging.getLogger("shop")
+for number in {NUMBERS}:
+    log.info("in %d%c{FORGED}", number, number)
+log.info("caf\xe9 \u2603\xa0!")
+try:
+    raise ValueError("no\r\n{FORGED}\n\n{FORGED}\x1b[2K")
+except ValueError:
+    log.exception("it failed\n{FORGED}")
+    logging.getLogger("opentelemetry").exception("it failed")
+"""
+
+
+def test_a_record_is_one_line(projects: Projects) -> None:
+    """No character in a message or an exception begins another record; letters, spaces and the traceback stay."""
+    done = subprocess.run(
+        [projects("grpc") / ".venv/bin/python", "-c", HOSTILE],
+        env=clean_environment(),
+        check=True,
+        timeout=60,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    lines = re.split("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", done.stdout)
+    records = [line for line in lines if re.match(r"\d{4}-", line)]
+    inside = [record for record in records if " INFO shop: in " in record]
+    assert [line.partition(" in ")[2] for line in inside] == [
+        f"{number}{ascii(chr(number))[1:-1]}{FORGED}" for number in NUMBERS
+    ]
+    assert len(records) == len(inside) + 3
+    assert [line for line in lines if line.startswith(FORGED)] == []
+    assert records[-3].endswith("INFO shop: caf\xe9 \u2603\xa0!")
+    assert lines.count("Traceback (most recent call last):") == 2
+    assert lines.count(f"  {FORGED}") == 2
+    assert lines.count(f"  {FORGED}\\x1b[2K") == 2
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+def test_a_malformed_header_is_one_short_line(framework: str, projects: Projects) -> None:
+    """Baggage and tracestate of 20 requests, malformed in thousands of parts, are one line a process, without them."""
+    many = ",".join(["secret mine"] * 330)
+    states = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "secret mine"}
+    with Receiver("grpc") as receiver:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "WEB_CONCURRENCY": "1"}
+        with Service(projects("grpc", framework), **variables) as service:
+            for headers in [{"baggage": many}, {"baggage": f"secret={'mine' * 1100}"}, states, {"baggage": "mine"}] * 5:
+                assert service.post(1, headers=headers) == 201
+            assert receiver.wait_for(lambda arrived: len(arrived.spans) == 40)
+            service.stop()
+            output = service.output
+    warnings = [line.rpartition(": ")[2] for line in output.splitlines() if " WARNING " in line]
+    assert warnings == ["a caller's trace headers (baggage, tracestate) are malformed, and not used in full"]
+    assert "mine" not in output

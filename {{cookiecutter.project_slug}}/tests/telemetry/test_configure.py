@@ -82,8 +82,31 @@ def test_what_an_exporter_logs_is_masked() -> None:
 
 
 def test_query_values_are_scrubbed() -> None:
-    """The keys of a query stay; its values, and credentials, never leave the process."""
-    assert printed_span(run(ONE_SPAN))["attributes"]["url.full"] == "https://REDACTED@shop/?card=REDACTED&x"
+    """The names of a query stay; its values, and credentials, never leave the process."""
+    assert printed_span(run(ONE_SPAN))["attributes"]["url.full"] == "https://REDACTED@shop/?card=REDACTED&REDACTED"
+
+
+def test_a_recorded_space_ends_no_url() -> None:
+    """What follows a space in an attribute that holds a URL, or a query alone, is scrubbed like the rest."""
+    span = ONE_SPAN.replace("https://u:p@ss@shop/?card=4111&x", "https://shop/?card=4111 1111#1111")
+    assert span != ONE_SPAN
+    assert printed_span(run(span))["attributes"]["url.full"] == "https://shop/?card=REDACTED#REDACTED"
+
+
+def test_a_callers_malformed_header_is_one_line() -> None:
+    """Baggage and tracestate that are malformed, in 300 parts, are one WARNING without the caller's text."""
+    lines = run(
+        """
+        from opentelemetry import propagate
+        telemetry.configure()
+        parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        for header in ("secret mine," * 300, "s" * 9000):
+            propagate.extract({"baggage": header, "traceparent": parent, "tracestate": header[:500]})
+        """
+    )
+    warnings = [line.rpartition(": ")[2] for line in lines if " WARNING " in line]
+    assert warnings == ["a caller's trace headers (baggage, tracestate) are malformed, and not used in full"]
+    assert "mine" not in "".join(lines)
 
 
 def test_what_the_limits_dropped_is_counted() -> None:

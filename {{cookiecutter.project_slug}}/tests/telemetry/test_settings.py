@@ -135,6 +135,35 @@ def test_no_value_of_a_query_gets_through(url: str) -> None:
     assert "s3cret" not in masking.scrub(url)
     assert "Brien" not in masking.scrub(url)
     assert len(masking.scrub("?," * 10_000)) == 20_000
+    assert masking.scrub("?a" * 10_000) == "?REDACTED"
+
+
+@pytest.mark.parametrize(
+    ("url", "scrubbed"),
+    [
+        ("?", "?"),
+        ("?a", "?REDACTED"),
+        ("?a=", "?a="),
+        ("?a=1", "?a=REDACTED"),
+        ("?a=1&b&c=", "?a=REDACTED&REDACTED&c="),
+        ("?=1", "?=REDACTED"),
+        ("#", "#"),
+        ("#a", "#REDACTED"),
+        ("#a=1&b", "#a=REDACTED&REDACTED"),
+        ("?a=1#b=2", "?a=REDACTED#b=REDACTED"),
+        ("https://me:pw@h/p?a#b, then", "https://REDACTED@h/p?REDACTED#REDACTED then"),
+        ("&a=1", "&a=REDACTED"),
+    ],
+)
+def test_a_value_is_redacted_and_its_name_is_not(url: str, scrubbed: str) -> None:
+    """Each part of a query or a fragment is a value, and has a name if there is a = in it."""
+    assert masking.scrub(url) == scrubbed
+
+
+def test_prose_stays_readable() -> None:
+    """A question mark, a number sign or an ampersand that no URL is around is left alone."""
+    for prose in ("issue #5 of R&D: what?", '(really?) "what?", he said', "a & b ? c : d  # why"):
+        assert masking.scrub(prose) == prose
 
 
 def test_secrets_are_never_shown() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote
 
@@ -13,12 +14,40 @@ SECRET = re.compile(
 )
 # Whose lines may hold what a receiver or a library has repeated.
 LOGGERS = ("opentelemetry", "grpc", "requests", "urllib3", __package__)
+# These repeat what a caller has sent in a header, with a WARNING for each part of it.
+PROPAGATORS = (
+    "opentelemetry.baggage",
+    "opentelemetry.propagators",
+    "opentelemetry.trace.propagation",
+    "opentelemetry.trace.span",  # parses tracestate
+)
+PROPAGATORS_SECONDS = 60
+MALFORMED = "a caller's trace headers (baggage, tracestate) are malformed, and not used in full"
+# A whole query or fragment, and a part of one: a value with or without a name.
+QUERY = re.compile(r"(?:\?|(?<!\s)#)\S+|&[^?=&#\s]*=\S+")
+PART = re.compile(r"([?&#](?:[^?=&#\s]*+=)?+)([^&#\s]+)")
 _known: set[str] = set()
 
 
 def scrub(text: str) -> str:
-    """Return a text with REDACTED for what its URLs hide: every value of a query, and user:password@."""
-    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", re.sub(r"([?&][^?=&#\s]*=)[^&#\s]+", r"\1REDACTED", text))
+    """Return a text with REDACTED for what its URLs hide.
+
+    That is each value of a query or fragment, with or without a name, and user:password@.
+    """
+    queries = QUERY.sub(lambda query: PART.sub(_redacted, query[0]), text)
+    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", queries)
+
+
+def scrub_url(url: str) -> str:
+    """Return a URL scrubbed, all of it, even if it was recorded with spaces."""
+    return scrub(re.sub(r"\s", "%20", url))
+
+
+def _redacted(part: re.Match[str]) -> str:
+    name, value = part.groups()
+    # Without a name or a letter it is punctuation, as in "(what?)".
+    is_secret = name.endswith("=") or re.search(r"\w", value)
+    return f"{name}REDACTED" if is_secret else part[0]
 
 
 def learn(environ: Mapping[str, str]) -> None:
@@ -39,7 +68,7 @@ def _secrets(name: str, value: str) -> Iterator[str]:
     for credentials in re.findall(r"(?:://|^)([^/\s]+)@", value):
         yield credentials
         yield credentials.partition(":")[2]
-    yield from re.findall(r"[?&][^?=&#\s]*=([^&#\s]+)", value if "://" in value else "")
+    yield from (hidden for _, hidden in PART.findall(value if "://" in value else ""))
     for item in value.split(",") if "RESOURCE" in name else ():
         if SECRET.fullmatch(item.strip()):
             yield item.partition("=")[2].strip()
@@ -55,15 +84,33 @@ def mask(text: str) -> str:
 
 
 class Masked(logging.Filter):
-    """Masks the lines of OpenTelemetry and of what it sends with; the exporters log headers and answers as they are."""
+    """Masks the lines of OpenTelemetry and of the libraries that it sends with.
+
+    The exporters log headers and answers as they are, and propagators what a caller has sent.
+    """
+
+    _quiet_until = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, its secrets taken out."""
+        """Let every record through, its secrets taken out; those of propagators rarely."""
+        if record.name.startswith(PROPAGATORS):
+            return self._replaced(record)
         if record.name.startswith(LOGGERS):
             record.msg, record.args = mask(record.getMessage()), None
             if record.exc_info:
-                record.exc_text = mask(record.exc_text or logging.Formatter().formatException(record.exc_info))
+                formatted = record.exc_text or logging.Formatter().formatException(record.exc_info)
+                record.exc_text = mask(formatted)
                 record.exc_info = None
+        return True
+
+    def _replaced(self, record: logging.LogRecord) -> bool:
+        if record.msg == MALFORMED:  # another handler has let it through
+            return True
+        if time.monotonic() < self._quiet_until:
+            return False
+        self._quiet_until = time.monotonic() + PROPAGATORS_SECONDS
+        record.msg = MALFORMED
+        record.args = None
         return True
 
 

@@ -11,7 +11,7 @@ from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESS
 from opentelemetry.trace import Status
 
 from .limits import OTHERS, SPAN, LongTexts, limit
-from .masking import scrub
+from .masking import scrub, scrub_url
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,8 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
     length = limit(SPAN)
     attributes = dict(span.attributes or {})
     for name in urls:
-        attributes[name] = scrub(f"?{attributes[name]}")[1:] if name == "url.query" else scrub(str(attributes[name]))
+        query = "?" if name == "url.query" else ""
+        attributes[name] = scrub_url(f"{query}{attributes[name]}").removeprefix(query)
     description = span.status.description and scrub(span.status.description)[:length]
     copy: ReadableSpan = Copy(
         name=span.name[: max(length, LONG_NAME)],

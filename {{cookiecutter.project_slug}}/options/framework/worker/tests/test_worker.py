@@ -127,16 +127,78 @@ def test_a_bad_amount_is_an_error(spans: InMemorySpanExporter, amount: object) -
     assert f"amount_cents must be a whole number from 0 to {2**63 - 1}, got {amount!r}" in str(work.status.description)
 
 
-@pytest.mark.parametrize("message", ["", "{", "[1]", "5", "null", b"\xff"])
+NO_MESSAGES = {
+    "empty": "",
+    "cut off": "{",
+    "list": "[1]",
+    "number": "5",
+    "null": "null",
+    "no text": b"\xff",
+    "nested objects": '{"a":' * 1200,
+    "nested lists": "[" * 100_000,
+    "huge number": "1" * 5000,
+    "name twice": '{"amount_cents": 1, "amount_cents": 2}',
+    "number as name": "{1: 2}",
+}
+
+
+@pytest.mark.parametrize("message", NO_MESSAGES.values(), ids=NO_MESSAGES)
 def test_what_is_no_message_is_logged(
     message: str | bytes, logs: InMemoryLogRecordExporter, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is no JSON object is one ERROR, and the message after it is handled."""
+    """What is no JSON object is one short ERROR, and the message after it is handled."""
     work_through(monkeypatch, [message, '{"amount_cents": 1}'])
     records = [log.log_record for log in logs.get_finished_logs()]
     assert [record.severity_text for record in records] == ["ERROR", "INFO"]
     assert "no JSON object" in str(records[0].body)
+    assert len(str(records[0].body)) < 250
     assert len(spans.get_finished_spans()) == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "k=\ud800", "a\r\nb", "\x1b[31m", "k=\u2028"], ids=ascii)
+@pytest.mark.parametrize("name", ["traceparent", "baggage", "tracestate"])
+def test_what_no_header_can_hold_is_no_message(
+    name: str, text: str, logs: InMemoryLogRecordExporter, spans: InMemorySpanExporter
+) -> None:
+    """A message with a context that could not have come in a header is dropped, and one ERROR says so."""
+    asyncio.run(worker.handle(json.dumps({"amount_cents": 1, name: text} | {"traceparent": text})))
+    (record,) = [log.log_record for log in logs.get_finished_logs()]
+    assert "has characters that no header can have" in str(record.body)
+    assert spans.get_finished_spans() == ()
+
+
+class Panic(BaseException):
+    """Stands for what is no Exception, such as a panic in a library written in Rust."""
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError, SystemExit, Panic])
+def test_no_error_of_the_work_stops_the_worker(
+    error: type[BaseException], spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the work raises, the next message is handled; an Exception shows on the span of the work."""
+    errors = [error("no")]
+
+    def fail_once() -> str:
+        if errors:
+            raise errors.pop()
+        return "id"
+
+    monkeypatch.setattr(transactions, "uuid4", fail_once)
+    work_through(monkeypatch, ['{"amount_cents": 1}', '{"amount_cents": 2}'])
+    failed, good = spans.get_finished_spans()
+    assert (failed.status.status_code is StatusCode.ERROR) == issubclass(error, Exception)
+    assert good.status.status_code is StatusCode.UNSET
+
+
+def test_cancelling_is_no_error_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled ends: the worker does not take that for a message that failed."""
+
+    def cancelled(_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(worker, "process_transaction", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(worker.handle('{"amount_cents": 1}'))
 
 
 def test_the_queue_may_go_away(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:

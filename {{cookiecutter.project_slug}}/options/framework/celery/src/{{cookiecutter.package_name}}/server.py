@@ -1,5 +1,8 @@
 """How the service is run, by Celery, and how a task is sent to it."""
 
+import runpy
+import sys
+
 from opentelemetry import trace
 
 from . import telemetry
@@ -8,8 +11,9 @@ from .telemetry.masking import scrub
 
 
 def run() -> None:
-    """Work until SIGTERM or SIGINT."""
-    app.worker_main(["worker"])
+    """Work until SIGTERM or SIGINT; the exit status is not 0 if an error has ended the work."""
+    sys.argv = ["celery", "--app", f"{__package__}.tasks", "worker"]  # Celery.worker_main() loses the exit status
+    runpy.run_module("celery", run_name="__main__")
 
 
 def send(amount_cents: int) -> None:

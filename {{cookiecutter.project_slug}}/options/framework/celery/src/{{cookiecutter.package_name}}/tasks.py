@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from . import telemetry, transactions
+from . import telemetry, transactions, worker
 from .telemetry import queue_tracing
 
 processes = os.environ.get("WEB_CONCURRENCY", "2")  # Celery's own default is one for each core
@@ -15,7 +15,13 @@ if not (processes.isdecimal() and int(processes)):
     raise SystemExit(f"WEB_CONCURRENCY must be a whole number above 0, got {processes!r}; the service does not start")
 
 app = Celery(__package__, broker=os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0")
-app.conf.update(broker_connection_retry_on_startup=True, task_ignore_result=True, worker_concurrency=int(processes))
+app.conf.update(
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    worker_concurrency=int(processes),
+    worker_consumer=f"{worker.__name__}:DroppingConsumer",
+)
+app.Task.Request = f"{worker.__name__}:Request"
 
 
 def plain(record: logging.LogRecord) -> bool:
@@ -30,6 +36,7 @@ def report(**_: Any) -> None:
     telemetry.report()
     for name in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(name).addFilter(plain)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(worker.one_line)
 
 
 # In each process that runs tasks, and after the fork: the parent of a prefork pool runs none. Pools of threads or

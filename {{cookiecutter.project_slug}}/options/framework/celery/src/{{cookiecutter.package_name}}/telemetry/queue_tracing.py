@@ -18,17 +18,19 @@ def hand_over(headers: dict[str, Any], **_: Any) -> None:
 
 def begin(task: Any, **_: Any) -> None:
     """Start the task's span, with the sender's context as its parent, and make it current."""
-    carrier = {name: value for name, value in vars(task.request).items() if isinstance(value, str)}
+    # A propagator expects what a header can hold, and may raise on anything else.
+    texts = {name: value for name, value in vars(task.request).items() if isinstance(value, str)}
+    carrier = {name: value for name, value in texts.items() if value.isprintable()}
     # A task that is run in place (eager, apply) has crossed no queue, and belongs to what runs it.
     parent = propagate.extract(carrier, context.get_current() if task.request.is_eager else context.Context())
     attributes = {
         messaging.MESSAGING_SYSTEM: "celery",
         messaging.MESSAGING_OPERATION_NAME: "run",
         messaging.MESSAGING_OPERATION_TYPE: "process",
-        messaging.MESSAGING_MESSAGE_ID: task.request.id,
+        messaging.MESSAGING_MESSAGE_ID: _printable(task.request.id),
     }
     if queue := (task.request.delivery_info or {}).get("routing_key"):
-        attributes[messaging.MESSAGING_DESTINATION_NAME] = queue
+        attributes[messaging.MESSAGING_DESTINATION_NAME] = _printable(queue)
     span = tracer.start_span(f"run {task.name}", parent, SpanKind.CONSUMER, attributes)
     task.request.span = span
     task.request.span_token = context.attach(trace.set_span_in_context(span, parent))
@@ -45,3 +47,8 @@ def end(task: Any, retval: Any, state: str | None, **_: Any) -> None:
         span.set_status(Status(StatusCode.ERROR, str(error)))
     context.detach(task.request.span_token)
     span.end()
+
+
+def _printable(value: object) -> str:
+    # A lone surrogate cannot be encoded, and would cost its whole batch.
+    return value if isinstance(value, str) and value.isprintable() else ascii(value)
