@@ -12,7 +12,7 @@ from .spans import Sender, request, span
 
 pytestmark = pytest.mark.slow
 
-SPANS = {500: 8192, 1_000: 8192, 2_000: 4096, 8_000: 2048, 60_000: 1024}  # how many of each size, in bytes
+SPANS = {500: 8192, 1_000: 8192, 2_000: 4096, 8_000: 1024, 60_000: 512}  # how many of each size, in bytes
 SPANS_A_REQUEST = 512  # a batch of the SDK
 KEEP_ALL = {"KEEP_PERCENT": "100", "DECISION_WAIT": "2s"}
 # What an agent in a pod of its own is given; its container has 512 MiB.

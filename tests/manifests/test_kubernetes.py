@@ -193,6 +193,18 @@ def test_the_readme_makes_every_secret(rendered: Rendered) -> None:
     assert keys == {"otel-gateway-token": ["token"], "otel-gateway-tokens": ["clients", "peers"]}
 
 
+def test_gateways_can_be_rolled_out_last(rendered: Rendered) -> None:
+    """The label that the README leaves out at first is on every object of the gateways, and on no other."""
+    assert "-l app.kubernetes.io/name!=otel-gateway" in (rendered() / "deploy/README.md").read_text()
+    labelled = set()
+    for item in kustomized(rendered() / "deploy" / "pipeline"):
+        if item["metadata"].get("labels", {}).get("app.kubernetes.io/name") == "otel-gateway":
+            labelled.add((item["kind"], item["metadata"]["name"]))
+    gateway = {(kind, "otel-gateway") for kind in ("Deployment", "Service", "HorizontalPodAutoscaler")}
+    gateway |= {(kind, "otel-gateway") for kind in ("PodDisruptionBudget", "NetworkPolicy")}
+    assert labelled == gateway | {("Service", "otel-gateway-peers")}
+
+
 def allowed(objects: Objects, target: dict[str, str], port: int, source: dict[str, str], namespace: str) -> bool:
     """Tell whether a pod of these labels, in this namespace, reaches a port of a pod of the pipeline."""
     policies = [
