@@ -168,9 +168,13 @@ class Pipeline:
         )
 
     def __enter__(self) -> Self:
-        """Start them, those that receive first."""
-        for collector in self.all:
-            collector.start()
+        """Start them, those that receive first; if one does not start, none is left running."""
+        try:
+            for collector in self.all:
+                collector.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -48,11 +48,22 @@ def post(address: str, ca: Path, token: str, payload: bytes) -> str:
     with closing(http.client.HTTPSConnection(host, int(port), context=context, timeout=10)) as connection:
         connection.request("POST", "/v1/traces", payload, headers)
         status = connection.getresponse().status
-    return {200: "OK", 401: "UNAUTHENTICATED"}.get(status, str(status))
+    return {200: "OK", 401: "UNAUTHENTICATED", 503: "UNAVAILABLE"}.get(status, str(status))
 
 
 def knock(pipeline: Pipeline, door: str, token: str, payload: bytes) -> str:
-    """Send a request to a port of the first gateway, with its CA and maybe a token; return the answer."""
+    """Send a request to a port of the first gateway, with its CA and maybe a token; return the answer.
+
+    A gateway that has not reached its peer yet is unavailable, and is asked again for 30 s.
+    """
+    end = time.monotonic() + 30
+    while (answer := ask(pipeline, door, token, payload)) == "UNAVAILABLE" and time.monotonic() < end:
+        time.sleep(0.5)
+    return answer
+
+
+def ask(pipeline: Pipeline, door: str, token: str, payload: bytes) -> str:
+    """Send a request once; return the answer."""
     if door == "4318":
         return post(pipeline.gateways[0].variables["HTTP_ADDRESS"], pipeline.ca, token, payload)
     address = {"4317": pipeline.fronts[0], "4319": pipeline.peers[0]}[door]
