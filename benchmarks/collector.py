@@ -30,11 +30,13 @@ DOCUMENT = TEMPLATE / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.collector --write -->", "<!-- measured -->"
 BATCHES = (20, 512)  # spans a request: a service with ten requests a second, and a busy one
 SPANS_A_TRACE = 2
+SIZES = (500, 1_000, 2_000, 8_000, 60_000)  # bytes a span
+REQUEST_BYTES = 1_000_000  # what the requests of large spans come to
 
 MANY = 64  # gateways
 INSTANCES = 10_000
 RATES = {2: 1, 20: 4, 200: 16}  # spans a second of one instance, and the cores given to each gateway
-QUEUE_SPANS = 1_000_000  # queue_size of agent.yaml
+QUEUE_BYTES = 600_000_000  # queue_size of agent.yaml
 ON_A_NODE = 20  # instances that share an agent
 DECISION_SECONDS = 10  # DECISION_WAIT of gateway.yaml
 HEADROOM = 0.6  # of a core, at which the gateways' autoscaler adds another
@@ -56,8 +58,10 @@ class Figures:
     agent: dict[int, float]  # spans a second and core, by spans a request
     gateway: dict[int, float]
     gateway_of_many: float
+    sizes: dict[int, tuple[float, float]]  # spans a second and core of agent and gateways, by bytes a span
     trace_bytes: float  # of a gateway's memory, for a trace that waits
-    queue_bytes: float  # of an agent's disk, for a span that waits
+    queue_bytes: float  # of an agent's queue, for a span that waits
+    disk_bytes: float  # of an agent's disk, for a byte of its queue
     agent_mb: float
     gateway_mb: float
 
@@ -65,14 +69,14 @@ class Figures:
 class Load:
     """Sends requests from two threads, each request with trace ids of its own, until so many spans are sent."""
 
-    def __init__(self, address: str, spans: int) -> None:
-        """Prepare one request of so many spans, in which the trace ids are to be replaced."""
+    def __init__(self, address: str, spans: int, size: int = 0) -> None:
+        """Prepare one request of so many spans, as large as `size`, in which the trace ids are to be replaced."""
         self._address, self._spans = address, spans
         self._ids = [os.urandom(16) for _ in range(spans // SPANS_A_TRACE)]
         made = []
         for trace in self._ids:
-            root = span(trace)
-            made += [root, *(span(trace, root.span_id) for _ in range(SPANS_A_TRACE - 1))]
+            root = span(trace, size=size)
+            made += [root, *(span(trace, root.span_id, size=size) for _ in range(SPANS_A_TRACE - 1))]
         self._payload = request(made)
 
     def send(self, total: int) -> int:
@@ -157,34 +161,59 @@ def throughput(total: int) -> tuple[dict[int, float], dict[int, float], float, f
         return agents, gateways, resident_mb(pipeline.agent.pid), max(resident_mb(one.pid) for one in pipeline.gateways)
 
 
+def by_size(total: int) -> dict[int, tuple[float, float]]:
+    """Return spans a CPU second of agent and gateways, by bytes a span; for each size so many bytes are sent."""
+    found = {}
+    with running(DECISION_WAIT="2s") as pipeline:
+        sent = 0
+        for size in SIZES:
+            spans = min(BATCHES[1], REQUEST_BYTES // size // SPANS_A_TRACE * SPANS_A_TRACE)
+            load = Load(f"127.0.0.1:{pipeline.grpc}", spans, size)
+            sent += load.send(spans)  # warm
+            settle([pipeline.agent], "otelcol_exporter_sent_spans", sent)
+            time.sleep(5)
+            before = [cpu_seconds(one.pid) for one in (pipeline.agent, *pipeline.gateways)]
+            count = load.send(total // size)
+            sent += count
+            settle([pipeline.agent], "otelcol_exporter_sent_spans", sent)  # a span that is lost ends in a TimeoutError
+            time.sleep(5)
+            after = [cpu_seconds(one.pid) for one in (pipeline.agent, *pipeline.gateways)]
+            agent, *gateways = (end - begin for begin, end in zip(before, after, strict=True))
+            found[size] = (count / agent, count / sum(gateways))
+    return found
+
+
 def waiting_traces(traces: int) -> float:
     """Return the bytes of a gateway's memory that a trace takes while it waits for its decision."""
     with running(DECISION_WAIT="300s") as pipeline:
         load = Load(f"127.0.0.1:{pipeline.grpc}", 512)
         counter = "otelcol_processor_tail_sampling_new_trace_id_received"
-        settle(pipeline.gateways, counter, load.send(4096) / SPANS_A_TRACE)
+        warm = load.send(4096) / SPANS_A_TRACE
+        settle(pipeline.gateways, counter, warm)
         before = sum(resident_mb(one.pid) for one in pipeline.gateways)
         added = load.send(traces * SPANS_A_TRACE) / SPANS_A_TRACE
-        settle(pipeline.gateways, counter, added)
+        settle(pipeline.gateways, counter, warm + added)
         return (sum(resident_mb(one.pid) for one in pipeline.gateways) - before) * 2**20 / added
 
 
-def waiting_spans(spans: int) -> float:
-    """Return the bytes of an agent's disk that a span takes while no gateway is there."""
+def waiting_spans(spans: int) -> tuple[float, float]:
+    """Return the bytes of an agent's queue that a span takes while no gateway is there, and of disk for each of them."""
     with running() as pipeline:
         for gateway in pipeline.gateways:
             gateway.kill()
         queue = Path(pipeline.agent.variables["QUEUE_DIRECTORY"])
         before = sum(path.stat().st_size for path in queue.iterdir())
         sent = Load(f"127.0.0.1:{pipeline.grpc}", 512).send(spans)
-        settle([pipeline.agent], "otelcol_exporter_queue_size", 0.99 * sent)
-        return (sum(path.stat().st_size for path in queue.iterdir()) - before) / sent
+        waiting = pipeline.agent.scrape()["otelcol_exporter_queue_size"]
+        disk = sum(path.stat().st_size for path in queue.iterdir()) - before
+        return waiting / sent, disk / waiting
 
 
 def tables(figures: Figures) -> str:
     """Return the figures, and what they mean for many instances, as Markdown."""
     small, large = BATCHES
-    many, full, percent = figures.gateway_of_many, QUEUE_SPANS * figures.queue_bytes / 2**20, HEADROOM * 100
+    many, percent = figures.gateway_of_many, HEADROOM * 100
+    queue_spans = QUEUE_BYTES / figures.queue_bytes
     lines = [
         f"Collector {RELEASE}, {os.cpu_count()} shared cores; TLS behind the agent, gzip, "
         + f"{SPANS_A_TRACE} spans a trace, 10 % kept:",
@@ -197,10 +226,20 @@ def tables(figures: Figures) -> str:
         f"| gateways, batches of an agent that gets {large} a request | {figures.gateway[large]:,.0f} spans/s a core |",
         f"| gateways, if they were {MANY} and not 2, {small} a request | {many:,.0f} spans/s a core |",
         f"| a trace that waits in a gateway | {figures.trace_bytes / 1024:,.1f} KiB |",
-        f"| a span that waits on an agent's disk | {figures.queue_bytes:,.0f} bytes |",
+        f"| a span that waits in an agent's queue | {figures.queue_bytes:,.0f} bytes |",
+        f"| disk for each byte in the queue | {figures.disk_bytes:.2f} bytes |",
         f"| memory after the load, agent and gateway | {figures.agent_mb:,.0f} and {figures.gateway_mb:,.0f} MiB |",
         "",
-        f"The full queue of an agent, {QUEUE_SPANS:,} spans, is {full:,.0f} MiB of disk.",
+        f"The full queue of an agent, {QUEUE_BYTES / 1e6:,.0f} MB, holds {queue_spans:,.0f} of these spans.",
+        "",
+        f"Larger spans, in requests of up to {BATCHES[1]} spans or {REQUEST_BYTES / 1e6:.0f} MB:",
+        "",
+        "| bytes a span | agent, spans/s a core | MB/s a core | gateways, spans/s a core | MB/s a core |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {size:,} | {agent:,.0f} | {agent * size / 1e6:,.0f} | {gateway:,.0f} | {gateway * size / 1e6:,.0f} |"
+            for size, (agent, gateway) in figures.sizes.items()
+        ),
         "",
         f"Carried on to {INSTANCES:,} instances of a service. A gateway is full at {percent:.0f} % of its cores:",
         "",
@@ -214,7 +253,7 @@ def tables(figures: Figures) -> str:
         memory = waiting * figures.trace_bytes / 2**20
         lines.append(
             f"| {rate} | {total:,} | {count} of {cores} | {waiting:,.0f} | {memory:,.0f} MiB | "
-            f"{node / figures.agent[small] * 100:.1f} % of a core | {QUEUE_SPANS / node / 60:,.0f} minutes |"
+            f"{node / figures.agent[small] * 100:.1f} % of a core | {queue_spans / node / 60:,.0f} minutes |"
         )
     return "\n".join(lines)
 
@@ -241,14 +280,17 @@ def main() -> int:
     if not shutil.which("go"):
         parser.error("Go, which builds the Collector, is not installed")
     agents, few, agent_mb, gateway_mb = throughput(arguments.spans)
+    queue_bytes, disk_bytes = waiting_spans(arguments.spans // 4)
     figures = Figures(
-        agents,
-        few,
-        split(arguments.spans),
-        waiting_traces(arguments.spans // 10),
-        waiting_spans(arguments.spans // 4),
-        agent_mb,
-        gateway_mb,
+        agent=agents,
+        gateway=few,
+        gateway_of_many=split(arguments.spans),
+        sizes=by_size(arguments.spans * SIZES[0] // 4),
+        trace_bytes=waiting_traces(arguments.spans // 10),
+        queue_bytes=queue_bytes,
+        disk_bytes=disk_bytes,
+        agent_mb=agent_mb,
+        gateway_mb=gateway_mb,
     )
     text = tables(figures)
     print(text)

@@ -3,6 +3,8 @@
 import http.client
 import json
 import os
+import re
+import secrets
 import signal
 import subprocess
 import time
@@ -23,7 +25,7 @@ LOCAL = "127.0.0.1"
 class Collector:
     """A running Collector: `with Collector(binary, config, folder, NAME="value") as agent: ...`; it can start again."""
 
-    def __init__(self, binary: Path, configuration: Path, folder: Path, **variables: str) -> None:
+    def __init__(self, binary: Path, configuration: Path, folder: Path, *arguments: str, **variables: str) -> None:
         """Prepare, without starting, a Collector that keeps its queue and its log in the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         self.health, self.metrics = free_port(), free_port()
@@ -33,7 +35,7 @@ class Collector:
             "METRICS_PORT": str(self.metrics),
             "QUEUE_DIRECTORY": str(folder / "queue"),
         } | variables
-        self._command = [str(binary), f"--config={configuration}"]
+        self._command = [str(binary), f"--config={configuration}", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -120,6 +122,10 @@ class Pipeline:
         certificate, key = authority.server()
         self.ca = authority.ca
         tls = {"TLS_CERT_FILE": str(certificate), "TLS_KEY_FILE": str(key)}
+        self.token, self.peers_token = secrets.token_hex(32), secrets.token_hex(32)
+        self.client_tokens, self.peers_tokens = folder / "client-tokens", folder / "peers-tokens"
+        self.client_tokens.write_text(f"{self.token}\n")
+        self.peers_tokens.write_text(f"{self.peers_token}\n")
         backends, fronts, peers = ([free_port(), free_port()] for _ in range(3))
         self.files = {name: folder / f"{name}.jsonl" for name in ("one", "two")}
         receivers = {
@@ -128,6 +134,7 @@ class Pipeline:
         files = {f"{name.upper()}_FILE": str(path) for name, path in self.files.items()}
         self.backend = Collector(binary, BACKEND, folder / "backend", **tls, **receivers, **files)
         self.fronts = [f"{LOCAL}:{port}" for port in fronts]
+        self.peers = [f"{LOCAL}:{port}" for port in peers]
         self.gateways = [
             Collector(
                 binary,
@@ -135,12 +142,14 @@ class Pipeline:
                 folder / name,
                 GRPC_ADDRESS=self.fronts[number],
                 HTTP_ADDRESS=f"{LOCAL}:{free_port()}",
-                PEERS_ADDRESS=f"{LOCAL}:{peers[number]}",
-                PEERS=json.dumps({"static": {"hostnames": [f"{LOCAL}:{port}" for port in peers]}}),
+                PEERS_ADDRESS=self.peers[number],
+                PEERS=json.dumps({"static": {"hostnames": self.peers}}),
                 PEERS_SERVER_NAME="localhost",
                 PEERS_CA_FILE=str(self.ca),
                 BACKEND_ENDPOINT=f"{LOCAL}:{backends[number]}",
                 BACKEND_CA_FILE=str(self.ca),
+                CLIENT_TOKENS_FILE=str(self.client_tokens),
+                PEERS_TOKENS_FILE=str(self.peers_tokens),
                 **tls,
                 **gateway,
             )
@@ -155,12 +164,17 @@ class Pipeline:
             HTTP_ADDRESS=f"{LOCAL}:{self.http}",
             GATEWAY_ENDPOINT=self.fronts[0],
             GATEWAY_CA_FILE=str(self.ca),
+            GATEWAY_TOKEN=self.token,
         )
 
     def __enter__(self) -> Self:
-        """Start them, those that receive first."""
-        for collector in self.all:
-            collector.start()
+        """Start them, those that receive first; if one does not start, none is left running."""
+        try:
+            for collector in self.all:
+                collector.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -172,6 +186,14 @@ class Pipeline:
     def all(self) -> list[Collector]:
         """Return the backend, both gateways and the agent."""
         return [self.backend, *self.gateways, self.agent]
+
+    def span_ids(self) -> set[str]:
+        """Return the ids of the spans that have come out of a gateway; fast, for many megabytes."""
+        found: set[str] = set()
+        for path in self.files.values():
+            if path.exists():
+                found.update(re.findall(r'"spanId":"(\w+)"', path.read_text()))
+        return found
 
     def spans(self) -> Iterator[Arrived]:
         """Yield each span that has come out of a gateway, as often as it has."""

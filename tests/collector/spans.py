@@ -39,10 +39,10 @@ def attributes(values: dict[str, str]) -> list[KeyValue]:
     return [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in values.items()]
 
 
-def span(trace_id: bytes, parent: bytes = b"", *, error: bool = False, seconds: float = 0.005) -> Span:
-    """Return a span that ends now."""
+def span(trace_id: bytes, parent: bytes = b"", *, error: bool = False, seconds: float = 0.005, size: int = 0) -> Span:
+    """Return a span that ends now; a long attribute makes it as large as `size`, in bytes."""
     end = time.time_ns()
-    return Span(
+    made = Span(
         trace_id=trace_id,
         span_id=os.urandom(8),
         parent_span_id=parent,
@@ -53,6 +53,9 @@ def span(trace_id: bytes, parent: bytes = b"", *, error: bool = False, seconds: 
         attributes=attributes(ATTRIBUTES),
         status=Status(code=Status.STATUS_CODE_ERROR if error else Status.STATUS_CODE_UNSET),
     )
+    if size > made.ByteSize():
+        made.attributes.extend(attributes({"db.query.text": "x" * (size - made.ByteSize())}))
+    return made
 
 
 def request(spans: Sequence[Span]) -> bytes:
@@ -66,14 +69,15 @@ def request(spans: Sequence[Span]) -> bytes:
 class Sender:
     """Sends requests to one address: `with Sender("127.0.0.1:4317", ca) as sender: sender.send(...)`."""
 
-    def __init__(self, address: str, ca: Path | None = None) -> None:
-        """Connect, over TLS if there is an authority to trust."""
+    def __init__(self, address: str, ca: Path | None = None, token: str = "") -> None:
+        """Connect, over TLS if there is a CA to trust, and with a bearer token if there is one."""
         if ca is None:
             self._channel = grpc.insecure_channel(address, compression=grpc.Compression.Gzip)
         else:
             credentials = grpc.ssl_channel_credentials(ca.read_bytes())
             self._channel = grpc.secure_channel(address, credentials, compression=grpc.Compression.Gzip)
         self._export: Any = self._channel.unary_unary(METHOD)
+        self._metadata = [("authorization", f"Bearer {token}")] if token else []
 
     def __enter__(self) -> Self:
         """Return the sender."""
@@ -83,15 +87,19 @@ class Sender:
         """Close the connection."""
         self._channel.close()
 
+    def offer(self, payload: bytes) -> str:
+        """Send one request once; return the name of the status that answers it."""
+        try:
+            self._export(payload, timeout=10, wait_for_ready=True, metadata=self._metadata)
+        except grpc.RpcError as error:
+            name: str = error.code().name
+            return name
+        return "OK"
+
     def send(self, payload: bytes) -> None:
         """Send one request and wait until it is taken; try again for 30 s, as an exporter does."""
         end = time.monotonic() + 30
-        while True:
-            try:
-                self._export(payload, timeout=10, wait_for_ready=True)
-            except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > end:
-                    raise
-                time.sleep(0.5)
-            else:
-                return
+        while (status := self.offer(payload)) != "OK":
+            if status != "UNAVAILABLE" or time.monotonic() > end:
+                raise RuntimeError(f"a request of {len(payload):,} bytes was refused: {status}")
+            time.sleep(0.5)

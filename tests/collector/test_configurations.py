@@ -15,14 +15,18 @@ from . import build
 from .build import COMPONENTS, RELEASE
 
 KINDS = {"agent", "gateway"}
+DEFAULT_LIMIT = 4 * 2**20  # of a gRPC server's requests
+LARGEST_REQUEST = 32 * 2**20  # 512 spans of 60 kB, and some to spare
 REQUIRED = {
-    "agent": {"GATEWAY_ENDPOINT": "gateway.example.com:4317"},
+    "agent": {"GATEWAY_ENDPOINT": "gateway.example.com:4317", "GATEWAY_TOKEN": "token"},
     "gateway": {
         "PEERS": "{dns: {hostname: peers.example.com, port: '4319'}}",
         "PEERS_SERVER_NAME": "gateway.example.com",
         "TLS_CERT_FILE": "/cert",
         "TLS_KEY_FILE": "/key",
         "BACKEND_ENDPOINT": "backend.example.com:4317",
+        "CLIENT_TOKENS_FILE": "/clients",
+        "PEERS_TOKENS_FILE": "/peers",
     },
 }
 
@@ -58,7 +62,7 @@ def test_it_is_valid(kind: str, binary: Path, configurations: Path, tmp_path: Pa
         assert validate(tmp_path / "changed.yaml") != 0
 
 
-def test_only_the_addresses_of_others_have_no_default(configurations: Path) -> None:
+def test_only_addresses_and_secrets_have_no_default(configurations: Path) -> None:
     """Each variable without a default is one that only its user can know."""
     for kind in KINDS:
         assert {n for n, default in used(configurations, kind).items() if default is None} == REQUIRED[kind].keys()
@@ -79,7 +83,7 @@ def test_the_readme_names_every_variable(configurations: Path) -> None:
         for kind in KINDS:
             value = variables[kind].get(name)
             if value and name not in {"HTTP_ADDRESS", "GRPC_ADDRESS", "HEALTH_ADDRESS", "METRICS_HOST", "METRICS_PORT"}:
-                assert value.removeprefix("0.0.0.0:") in default, name
+                assert value.removeprefix("0.0.0.0:") in default, (name, value)
 
 
 def test_everything_is_of_one_release(rendered: Any) -> None:
@@ -116,10 +120,44 @@ def test_every_hop_but_the_local_one_is_encrypted(configurations: Path) -> None:
     assert all(listener["tls"].keys() == {"cert_file", "key_file"} for listener in listeners)
 
 
+def test_every_door_of_a_gateway_wants_a_token(configurations: Path) -> None:
+    """What clients show opens 4317 and 4318, what gateways show each other opens 4319; both come from files."""
+    gateway = yaml.safe_load((configurations / "gateway.yaml").read_text())
+    doors = {
+        f"{receiver}/{protocol}": settings["auth"]["authenticator"]
+        for receiver, of in gateway["receivers"].items()
+        for protocol, settings in of["protocols"].items()
+    }
+    clients, peers = "bearertokenauth/clients", "bearertokenauth/peers"
+    assert doors == {"otlp/grpc": clients, "otlp/http": clients, "otlp/peers/grpc": peers}
+    assert gateway["exporters"]["load_balancing"]["protocol"]["otlp"]["auth"] == {"authenticator": peers}
+    assert {gateway["extensions"][name]["filename"] for name in (clients, peers)} == {
+        "${env:CLIENT_TOKENS_FILE}",
+        "${env:PEERS_TOKENS_FILE}",
+    }
+
+
+def test_what_is_sent_is_below_what_is_taken(configurations: Path) -> None:
+    """Batches and queues are counted in bytes; a batch is below the 4 MiB of a receiver that nobody has configured."""
+    agent, gateway = (yaml.safe_load((configurations / f"{kind}.yaml").read_text()) for kind in ("agent", "gateway"))
+    for configuration in (agent, gateway):
+        queue = configuration["exporters"]["otlp_grpc"]["sending_queue"]
+        assert queue["sizer"] == "bytes"
+        assert "sizer" not in queue["batch"]  # it is the queue's
+        assert 0 < queue["batch"]["min_size"] < queue["batch"]["max_size"] < 0.9 * DEFAULT_LIMIT
+    receivers = {"agent": agent["receivers"]["otlp"], "gateway": gateway["receivers"]["otlp"]}
+    for receiver in receivers.values():
+        assert receiver["protocols"]["grpc"]["max_recv_msg_size_mib"] * 2**20 == LARGEST_REQUEST
+        assert receiver["protocols"]["http"]["max_request_body_size"] == LARGEST_REQUEST
+    peers = gateway["receivers"]["otlp/peers"]["protocols"]["grpc"]
+    assert peers["max_recv_msg_size_mib"] * 2**20 == 2 * LARGEST_REQUEST
+
+
 def test_the_figures_are_about_what_is_shipped(configurations: Path) -> None:
     """What the benchmark assumes of the configurations is what they say, and the document's tables are its own."""
     agent, gateway = (yaml.safe_load((configurations / f"{kind}.yaml").read_text()) for kind in ("agent", "gateway"))
-    assert agent["exporters"]["otlp_grpc"]["sending_queue"]["queue_size"] == benchmark.QUEUE_SPANS
+    queue_size = agent["exporters"]["otlp_grpc"]["sending_queue"]["queue_size"]
+    assert queue_size == f"${{env:QUEUE_BYTES:-{benchmark.QUEUE_BYTES}}}"
     assert (
         gateway["processors"]["tail_sampling"]["decision_wait"]
         == f"${{env:DECISION_WAIT:-{benchmark.DECISION_SECONDS}s}}"

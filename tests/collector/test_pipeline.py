@@ -177,7 +177,7 @@ def test_tail_sampling_keeps_every_error(sampled: Pipeline) -> None:
         for one, entrance in zip((root, child), random.sample(entrances, 2), strict=True):
             entrance.append(request([one]))
     for address, payloads in zip(sampled.fronts, entrances, strict=True):
-        with Sender(address, sampled.ca) as sender:
+        with Sender(address, sampled.ca, sampled.token) as sender:
             for payload in payloads:
                 sender.send(payload)
     kept = {trace.hex() for trace in errors | slow}

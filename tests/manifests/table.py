@@ -40,6 +40,8 @@ def telemetry(framework: str, protocol: str, deployment: str, environment: str, 
     variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = rows.endpoints[first]
     if first in rows.certificates:
         variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = rows.certificates[first]
+    if first in rows.headers:
+        variables["OTEL_EXPORTER_OTLP_HEADERS"] = rows.headers[first].replace("$(GATEWAY_TOKEN)", "<secret>")
     if deployment == "kubernetes":
         told = [f"{row['attribute']}=<{row['field']}>" for row in rows.pod]
         variables["OTEL_RESOURCE_ATTRIBUTES"] = ",".join([variables["OTEL_RESOURCE_ATTRIBUTES"], *told])

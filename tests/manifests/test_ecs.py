@@ -63,7 +63,7 @@ def test_the_agent_is_there_first_and_last(framework: str, rendered: Rendered) -
     assert ("healthCheck" in service, "portMappings" in service) == (framework in WEB, framework in WEB)
     secrets = {c["name"]: {s["name"] for s in c.get("secrets", ())} for c in (service, agent)}
     redis = set() if framework in WEB else {"REDIS_URL"}
-    assert secrets == {"service": redis, "agent": {"AGENT_CONFIGURATION"}}
+    assert secrets == {"service": redis, "agent": {"AGENT_CONFIGURATION", "GATEWAY_TOKEN"}}
     assert all(s["valueFrom"].startswith("arn:aws:") for c in (service, agent) for s in c.get("secrets", ()))
 
 

@@ -16,7 +16,12 @@ from .table import DEPLOYED, FRAMEWORKS, PLACES, PROTOCOLS, WEB, table, telemetr
 Rendered = Callable[..., Path]
 
 # The differences between the targets of one environment, all of them.
-BY_TARGET = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_RESOURCE_ATTRIBUTES"}
+BY_TARGET = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_RESOURCE_ATTRIBUTES",
+}
 # The differences between the environments of one target.
 BY_ENVIRONMENT = {"OTEL_RESOURCE_ATTRIBUTES"}
 
@@ -38,13 +43,14 @@ def test_every_target_says_what_the_table_says(
     assert otel(variables) == telemetry(framework, protocol, *place)
     own = {row["name"]: row["value"] for row in table(framework, protocol).own}
     helpers = {"ENVIRONMENT", "NODE_NAME", "POD_NAME", "POD_NAMESPACE", "POD_UID"} & variables.keys()
+    helpers |= {"GATEWAY_TOKEN"} if place[2] == "gateway" else set()
     assert {n: v for n, v in variables.items() if n in own} == own
     redis = set() if framework in WEB or place[0] == "systemd" else {"REDIS_URL"}  # there its user writes it down
     assert variables.keys() - otel(variables).keys() - own.keys() - helpers == redis
 
 
 def test_the_targets_differ_only_where_it_is_listed(rendered: Rendered, tmp_path: Path) -> None:
-    """Of the variables that a deployed service has, three depend on where it runs, one of them on the environment."""
+    """Of the variables that a deployed service has, four depend on where it runs, one of them on the environment."""
     found = {
         place: otel(environment_of(rendered(deployment=place[0]), place, tmp_path))
         for place in PLACES

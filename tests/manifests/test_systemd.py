@@ -53,6 +53,17 @@ def test_a_mistake_is_found(units: Path) -> None:
     assert judge(units, f"{SECURITY} --threshold=19 ./{UNITS[0]}").returncode != 0
 
 
+def test_the_agents_token_is_in_a_file_of_its_own(rendered: Any) -> None:
+    """The unit reads it from a file that only root reads, as the README makes it; no file of the service holds one."""
+    deploy = rendered(deployment="systemd") / "deploy"
+    files = re.findall(r"(?m)^EnvironmentFile=(.*)$", (deploy / "otel-agent.service").read_text())
+    assert files == ["/etc/otelcol/environment", "/etc/otelcol/token"]
+    assert "install -m 0600 /dev/null /etc/otelcol/token" in (deploy / "README.md").read_text()
+    settings = [p.read_text() for p in sorted(deploy.glob("*environment*"))]
+    assert len(settings) == 3
+    assert not any(re.search(r"(?m)^\w*TOKEN=", text) for text in settings)
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_service_ends_in_time_and_in_order(framework: str, rendered: Any) -> None:
     """It has more time than it needs, its status after SIGTERM is a success, and the agent ends after it.
