@@ -113,7 +113,7 @@ def test_no_edit_is_lost_in_silence(contents: Any, ours: Any, theirs: Any) -> No
         trees = merge.line_ends(service, tree, sides["base"], sides["template"])
         merged = merge.merge(service, trees[0], tree, trees[1], "template")
         assert merge.lost(merged) == []
-        merge.put(merged, "")
+        merge.put(merged, "", git(service, "rev-parse", "HEAD").strip())
         # Each line of the user's is there, as often.
         assert not mine - written(service, sides["base"], "user")
         # Each line of the template's is there, or it went with a file that the user deleted, and that is named.
