@@ -9,30 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import History, remembered, render
+from .conftest import History, Make, render
 from .edits import MINE
 from .shell import PROJECT, WAY_BACK, commit, git, run, update
 from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Path]
 LIFECYCLE = "src/payment_service/telemetry/settings.py"
-
-
-@pytest.fixture
-def make(past: History, tmp_path: Path) -> Make:
-    """Return a function that makes a committed service of a version, with cruft's memory or without."""
-
-    def make(version: str = CURRENT, memory: bool = True) -> Path:
-        service = tmp_path / "payment-service"
-        shutil.copytree(past.renders[version, "grpc"], service)
-        if memory:
-            (service / ".cruft.json").write_text(remembered(past, version))
-        commit(service)
-        return service
-
-    return make
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -115,8 +115,8 @@ def chosen(
         if top[0] != "{" or len(parts) < 4 or parts[0] != "options":
             continue
         place = re.sub(r"\{+[^}]*package_name[^}]*\}+", lambda _: package, "/".join(parts[3:]))
-        place = re.sub(r"\{%.*?%\}", "", place)
-        expected = phrases(re.sub(rb"\{[{%].*?[%}]\}", b" ", content(clone, name)))
+        place = re.sub(r"\{[%].*?[%]\}", "", place)
+        expected = phrases(re.sub(rb"\{[%{].*?[%}]\}", b" ", content(clone, name)))
         count = counts.setdefault(parts[1], {}).setdefault(parts[2], [0, 0])
         count[0] += len(expected)
         if place in now:

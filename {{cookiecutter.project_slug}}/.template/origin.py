@@ -20,7 +20,8 @@ LARGEST = 1_000_000  # bytes of a file that is read; records are a few hundred
 # Cookiecutter's own abbreviations.
 HOSTS = {"gh": "github.com", "gl": "gitlab.com", "bb": "bitbucket.org"}
 # What Jinja evaluates: braces anywhere, and this template's line statements.
-EVALUATED = re.compile(r"\{[{%#]|^\s*#%")
+EVALUATED = re.compile(r"\{[%#{]|^\s*#[%]")
+CODE = ", ".join("{" + sign for sign in "%#{") + " or a leading #" + "%"  # in parts: a render shows no code
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 COMMIT = re.compile(r"\w[\w./+@^~-]*")
 # The hook's own shapes. Cookiecutter makes folders by these names before any hook can look at them.
@@ -91,7 +92,7 @@ def checked(answers: Mapping[str, Any], source: str) -> dict[str, Any]:
         text = str(value)
         if EVALUATED.search(text):
             raise RefusedError(
-                f"{shown(name)} in {source} must be text without {{{{, {{%, {{# or a leading #%, "
+                f"{shown(name)} in {source} must be text without {CODE}, "
                 f"which Cookiecutter runs as code, got {shown(text)}."
             )
         if UNPRINTABLE.search(text + name):
