@@ -1,6 +1,7 @@
 """What a service says of itself is data: nothing of it runs on the machine that updates or checks it."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -75,7 +76,7 @@ def test_code_in_an_answer_is_refused(
     answers(service, memory)(description=text.replace("CODE", code(mark)).replace("MARK", str(mark)))
     commit(service)
     done = update(service, "--template", str(past.template), *how)
-    refused(done, "'description'", MEMORY if memory else RECORD, text[:2].strip() or "#%")
+    refused(done, "'description'", MEMORY if memory else RECORD, "which Cookiecutter runs as code")
     assert not mark.exists()
     assert git(service, "status", "--porcelain") == ""
 
@@ -183,20 +184,26 @@ def test_no_file_of_the_service_is_imported_or_read_while_rendering(make: Make, 
     mark = tmp_path / "ran"
     for name in ("cookiecutter.py", ".template/cookiecutter.py", "json.py", "sitecustomize.py"):
         (service / name).write_text(f"open({str(mark)!r}, 'w')\nraise SystemExit(9)\n")
+    (service / "git").write_text(f"#!/bin/sh\ntouch {mark}\n")
+    (service / "git").chmod(0o755)
     (service / "uv.toml").write_text("no = configuration\n")
     (service / ".python-version").write_text("2.7\n")
     commit(service)
-    done = update(service, "--check", PYTHONPATH=".")
+    done = update(service, "--check")
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert f"-> {NEXT}" in done.stdout
+    assert fleet("check", service, PYTHONPATH=".", PATH=f".:{os.environ['PATH']}")["result"] == "behind"
+    assert not mark.exists()
 
 
-def fleet(command: str, service: Path, *arguments: str) -> dict[str, Any]:
+def fleet(command: str, service: Path, *arguments: str, **variables: str) -> dict[str, Any]:
     """Run the fleet command for one service; return its row."""
     file = service.parent / "services.txt"
     file.write_text(f"{service}\n")
     report = service.parent / "reports" / "report.json"
-    done = run(ROOT, sys.executable, "-m", "fleet", command, str(file), "--report", str(report), *arguments)
+    done = run(
+        ROOT, sys.executable, "-m", "fleet", command, str(file), "--report", str(report), *arguments, **variables
+    )
     assert "Traceback" not in done.stderr, done.stderr
     row: dict[str, Any] = json.loads(report.read_text())[0]
     return row | {"status": done.returncode, "output": done.stdout}

@@ -80,16 +80,17 @@ def lines_of(folder: Path) -> list[bytes]:
     return [line for path in files for line in path.read_bytes().splitlines()]
 
 
-def merge_module() -> Any:
-    """Return the service's own merge.py."""
+def module(name: str) -> Any:
+    """Return a module of the service's own update program."""
     sys.path.insert(0, str(PROJECT / ".template"))
     try:
-        return importlib.import_module("merge")
+        return importlib.import_module(name)
     finally:
         sys.path.pop(0)
 
 
-merge = merge_module()
+merge = module("merge")
+verdict = module("verdict")
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

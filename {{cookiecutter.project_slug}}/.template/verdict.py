@@ -85,11 +85,13 @@ def two_kinds(merged: Merge, path: str, paths: list[str]) -> str:
         )
     if len(path) > len(other):
         return f"the other kind of {other}, see there"
-    whose, others = ("yours", "the template's") if 2 in merged.conflicts[path] else ("the template's", "yours")
+    this = f"git rm {there} && git add {here}"
+    that = f"git rm {here} && git add {there} && git mv {there} {here}"
+    ours = 2 in merged.conflicts[path]
+    whose = "the template's" if ours else "yours"
     return (
-        f"you and the template made it two different kinds, a file and a link; {others} is {other}. "
-        f"Keep {whose}: git rm {there} && git add {here}. "
-        f"Or {others}: git rm {here} && git add {there} && git mv {there} {here}"
+        f"you and the template made it two different kinds, a file and a link; {whose} is {other}. "
+        f"Keep yours: {this if ours else that}. Or take the template's: {that if ours else this}"
     )
 
 
