@@ -77,7 +77,7 @@ def like(repository: Path, ours: str, render: str, package: str) -> bool:
     """Tell whether the service's tree, or its history, holds what the template owns in a render.
 
     Half of the files as they are is enough: people edit some. Where a formatter changed them all and the history is
-    gone, most words of the files that both have must be the same.
+    gone, most of their words must be there.
     """
     folders = (f"src/{package}/telemetry/", "tests/telemetry/", ".template/")
     files = blobs(repository, render)
@@ -87,12 +87,20 @@ def like(repository: Path, ours: str, render: str, package: str) -> bool:
         return True
     if found_again(owned.values(), [*now.values(), *(name for _, name in had(repository, ""))]):
         return True
-    total = found = 0
-    for path in owned.keys() & now.keys():
-        expected = phrases(content(repository, owned[path]))
-        total += len(expected)
-        found += len(expected & phrases(content(repository, now[path])))
-    return found > ALIKE * total
+    return share(repository, owned, now) > ALIKE
+
+
+def share(repository: Path, owned: Mapping[str, str], now: Mapping[str, str]) -> float:
+    """Return how much of the text of some files stands in files of the same names, in whatever folder these are."""
+    expected: set[bytes] = set()
+    for name in owned.values():
+        expected |= phrases(content(repository, name))
+    names = {path.rpartition("/")[2] for path in owned}
+    there: set[bytes] = set()
+    for path, name in now.items():
+        if path.rpartition("/")[2] in names:
+            there |= phrases(content(repository, name))
+    return len(expected & there) / (len(expected) or 1)
 
 
 def found_again(expected: Iterable[str], there: Iterable[str]) -> bool:
