@@ -157,7 +157,7 @@ def recorded(service: Path) -> dict[str, Any] | None:
     if not isinstance(record.get("answers"), dict):
         raise RefusedError(f"{RECORD} must hold answers, an object, got {shown(record.get('answers'))}.")
     word(record.get("template"), f"template in {RECORD}")
-    checked(record["answers"], RECORD)
+    record["answers"] = checked(public(record["answers"]), RECORD)
     return record
 
 

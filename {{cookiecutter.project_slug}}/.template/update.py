@@ -53,6 +53,7 @@ class Update:
     def __init__(self, asked: argparse.Namespace, scratch: Path) -> None:
         self.asked, self.scratch, self.service = asked, scratch, Path.cwd()
         self.placed = False  # whether anything of the service was changed
+        self.before = ("", "", "")  # what the service was at
         self.report: dict[str, Any] = {"result": "refused", "from": {}, "to": {}, "settle": {}, "told": []}
         # Nothing of the person's own Cookiecutter is read or written, nor left in the temporary folder.
         config = scratch / "config.json"
@@ -104,7 +105,8 @@ class Update:
         self.top, self.prefix = Path(inside[0]), inside[1]
         if git(self.top, "config", "--bool", "core.sparseCheckout", fails=(1,)).strip() == "true":
             raise RefusedError("a sparse checkout hides files that change: git sparse-checkout disable.")
-        self.head, self.branch, dirty = self.before = self.state()
+        self.before = self.state()
+        self.head, self.branch, dirty = self.before
         if dirty:
             raise RefusedError(f"commit or stash first, so that the update can be taken back:\n{dirty.rstrip()}")
         self.origin = origins.of(self.service, self.top, self.asked.template, self.asked.base, self.given())
@@ -170,7 +172,12 @@ class Update:
             return None
         command = [sys.executable, str(newest / "update.py"), *sys.argv[1:], "--clone", str(self.clone)]
         sys.stdout.flush()
-        status = subprocess.run(command, check=False).returncode
+        with subprocess.Popen(command) as child:
+            try:
+                status = child.wait()
+            except KeyboardInterrupt:  # it says itself how far it came
+                child.terminate()
+                status = child.wait()
         self.asked.report = None  # it has been written
         return status
 
@@ -382,9 +389,10 @@ class Update:
         print(f"\n{verdicts.told(report)}")
         return 0 if report["result"] == "updated" else 1
 
-    def truth(self) -> str:
+    def truth(self, interrupted: bool = False) -> str:
         """Return whether anything was changed, for the last line of an update that did not come to its end."""
-        return f"The update is in the tree; the way back: {verdicts.BACK}" if self.placed else "Nothing was changed."
+        changed = self.placed or (interrupted and self.before[0] and self.state() != self.before)
+        return f"The update is in the tree; the way back: {verdicts.BACK}" if changed else "Nothing was changed."
 
     def still(self, put: tuple[str, str, str]) -> bool:
         """Tell whether HEAD is what was merged, and the files are as they were put; uv.lock may be new."""
@@ -429,7 +437,7 @@ def main(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names that are no text
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the scratch folder goes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the scratch folder goes
     if asked.report and (problem := unwritable(asked.report)):
         print(
             f"make update: --report must name a file that can be written: {problem}. Nothing was changed.",
@@ -441,7 +449,8 @@ def main(given: Sequence[str]) -> int:
         try:
             return update.run()
         except KeyboardInterrupt:
-            print(f"make update: interrupted. {update.truth()}", file=sys.stderr)
+            print(f"make update: interrupted. {update.truth(interrupted=True)}", file=sys.stderr)
+            update.report |= {"result": "refused", "reason": "interrupted"}
             return 130
         except (RefusedError, OSError) as reason:
             print(f"make update: {reason} {update.truth()}", file=sys.stderr)
