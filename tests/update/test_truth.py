@@ -105,7 +105,7 @@ def test_an_edit_that_git_does_not_look_at_is_kept(flag: str, make: Make) -> Non
 def test_nothing_to_do_is_0_whatever_becomes_of_the_scratch_folder(past: History, make: Make, tmp_path: Path) -> None:
     """Twelve times nothing to do, while something writes into the scratch folder as it is removed: 0 each time."""
     service = make(NEXT)
-    busy = '(for i in $(seq 2000); do mkdir "$TMPDIR/render/$i" || break; done) > /dev/null 2>&1 &'
+    busy = '(for i in $(seq 2000); do mkdir -p "$TMPDIR/busy/$i"; done) > /dev/null 2>&1 &'
     variables = meanwhile(tmp_path / "bin", busy)
     (tmp_path / "tmp").mkdir()
     for _ in range(12):
