@@ -79,7 +79,7 @@ def problems(answers: Mapping[str, str], given: Mapping[str, str]) -> Iterator[s
     """Yield a sentence for each bad answer: the first rule that it breaks."""
     for name, rules in RULES.items():
         value, source = str(answers[name]), str(given.get(name, ""))
-        evaluated = [rule for rule in (LITERAL, NO_STATEMENT) if not rule[0](source)]
+        evaluated = tuple(rule for rule in (LITERAL, NO_STATEMENT) if not rule[0](source))
         if evaluated and "slugify(" not in source:  # no derived default: somebody's text was evaluated
             rules, value = evaluated, source
         shape = next((shape for accepts, shape in rules if not accepts(value)), None)

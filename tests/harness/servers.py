@@ -135,7 +135,13 @@ class GrpcServer:
             if answer.retry_after is not None:
                 info = RetryInfo()
                 info.retry_delay.FromNanoseconds(round(answer.retry_after * 1e9))
-                context.set_trailing_metadata((("google.rpc.retryinfo-bin", info.SerializeToString()),))
+                # Servers put it among the details of the status; a trailer of its own is the older way.
+                advice = ("google.rpc.retryinfo-bin", info.SerializeToString())
+                if answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    body = ErrorBody(code=answer.code.value[0], message=answer.message)
+                    body.details.add().Pack(info)
+                    advice = ("grpc-status-details-bin", body.SerializeToString())
+                context.set_trailing_metadata((advice,))
             context.abort(answer.code, answer.message)
         return answer
 

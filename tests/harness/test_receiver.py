@@ -701,8 +701,10 @@ def test_status_reaches_the_client(receiver: Receiver, retry_after: float | None
     answer = send(receiver, items=3)
     assert (answer.code, answer.message) == (code, "too much")
     told = answer.headers.get("retry-after")
-    if info := answer.headers.get("google.rpc.retryinfo-bin"):
-        told = RetryInfo.FromString(info).retry_delay.ToNanoseconds() / 1e9
+    if body := answer.headers.get("grpc-status-details-bin"):
+        info = RetryInfo()
+        assert ErrorBody.FromString(body).details[0].Unpack(info)
+        told = info.retry_delay.ToNanoseconds() / 1e9
     assert (told and float(told)) == retry_after
     assert (receiver.spans, receiver.count("traces"), receiver.rejected) == ([], 0, 3)
     assert receiver.requests[0].items == 3

@@ -547,10 +547,10 @@ TABLE = (
         seconds=2.0,
     ),
     Row(
-        {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "DATA_LOSS"},
+        {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "UNAVAILABLE"},
         said("Transient error"),
-        True,
         False,
+        True,
         beside={f"{OTLP}_ENDPOINT": "http://127.0.0.1:1", f"{OTLP}_TIMEOUT": "3", "OTEL_BSP_SCHEDULE_DELAY": "100"},
         protocols=("grpc",),
         seconds=1.0,

@@ -258,6 +258,7 @@ CELERY_MESSAGES = NO_MESSAGES | {
     "a list as time": celery_message(1, headers={"eta": []}),
     "a text as time limit": celery_message(1, headers={"timelimit": "x"}),
     "texts as time limits": celery_message(1, headers={"timelimit": ["x", "y"]}),
+    "a time limit that kills at once": celery_message(1, headers={"timelimit": [0.0001, None]}),
     "a time limit below 0": celery_message(1, headers={"timelimit": [-1, -1]}),
     "a number as stamps": celery_message(1, headers={"stamped_headers": 5}),
 }

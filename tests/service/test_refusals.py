@@ -119,9 +119,12 @@ def test_what_is_answered_by_later_for_ever_holds_up_nothing_else(protocol: Any,
     assert names(receiver) == {"small": 40}
 
 
-def test_a_receiver_that_asks_to_wait_is_waited_for(protocol: Any, projects: Projects) -> None:
+@pytest.mark.parametrize(
+    ("code", "status"), [(grpc.StatusCode.RESOURCE_EXHAUSTED, 429), (grpc.StatusCode.UNAVAILABLE, 503)], ids=str
+)
+def test_a_receiver_that_asks_to_wait_is_waited_for(protocol: Any, code: Any, status: int, projects: Projects) -> None:
     """RESOURCE_EXHAUSTED with RetryInfo, and 429 with Retry-After, are no refusals: the batch comes later."""
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED if protocol == "grpc" else 429
+    code = code if protocol == "grpc" else status
     with Receiver(protocol) as receiver:
         receiver.fault = Fault.status(code, retry_after=3, signal="traces")
         program = projects(protocol)
@@ -134,6 +137,38 @@ def test_a_receiver_that_asks_to_wait_is_waited_for(protocol: Any, projects: Pro
         assert len(receiver.spans) == 2
         times = [request.received_at for request in receiver.requests if request.signal == "traces"]
     assert min(later - earlier for earlier, later in pairwise(times)) > 2.5
+
+
+def test_the_end_does_not_wait_for_as_long_as_it_was_asked_to(protocol: Any, projects: Projects) -> None:
+    """A receiver that once asked to wait for half a minute, and is well, gets everything before the process is gone."""
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if protocol == "grpc" else 429
+    with Receiver(protocol) as receiver:
+        receiver.fault = Fault.status(code, retry_after=30, signal="traces")
+        with Service(projects(protocol), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as service:
+            assert [service.post(number) for number in range(20)] == [201] * 20
+            assert receiver.wait_for(lambda seen: seen.rejected > 0)
+            receiver.fault = None
+            assert [service.post(number) for number in range(20)] == [201] * 20
+            assert service.stop() < 6
+        assert len(receiver.spans) == 80
+
+
+def test_what_fills_the_queue_passes_too(protocol: Any, projects: Projects) -> None:
+    """2,000 spans that end within a moment, one of them never taken, and then none: the others arrive all the same."""
+    fault = Fault.status(grpc.StatusCode.UNAVAILABLE if protocol == "grpc" else 503, holding="poison")
+    steps: Steps = [("span", "poison", 10, 1), ("span", "good", 10, 2000), ("pause", "", 15, 1)]
+    with Receiver(protocol) as receiver:
+        receiver.fault = fault
+        produce(projects(protocol), receiver, steps)
+    assert names(receiver) == {"good": 2000}
+
+
+def test_a_span_may_have_anything_for_a_name(projects: Projects) -> None:
+    """A name that is no text raises nothing in the application, and arrives as text."""
+    with Receiver("grpc") as receiver:
+        printed = produce(projects("grpc"), receiver, [("span", 5, 10, 1), ("span", None, 10, 1)])  # type: ignore[list-item]
+    assert "Traceback" not in printed
+    assert names(receiver) == {"5": 1, "None": 1}
 
 
 def test_long_paths_from_outside_cost_no_other_request(protocol: Any, projects: Projects) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -106,11 +107,14 @@ def test_a_refusal_is_final_and_logged_once(telemetry: Parts, caplog: Any) -> No
     assert len(caplog.records) == 2
 
 
-def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts) -> None:
-    """A receiver that takes not even one item gets ten requests for a batch of 512, and not a thousand."""
+def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    """A receiver that takes not even one item gets 14 requests for a batch of 512, and not a thousand; all are counted in the one line."""
     sending, receiver = sender(telemetry, lambda _: ("EXHAUSTED", "RESOURCE_EXHAUSTED: quota"))
     assert sending.send([[*range(512)]]) is None
-    assert [len(piece) for piece in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1]
+    assert "1 spans dropped" in caplog.records[0].getMessage()
+    sending.log_dropped()
+    assert caplog.records[-1].getMessage() == "512 spans dropped since the start"
+    assert [len(piece) for piece in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 1, 2, 1, 1]
 
 
 def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
@@ -130,7 +134,7 @@ def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
 @pytest.fixture
 def quick(telemetry: Parts, monkeypatch: Any) -> None:
     """Let seconds pass in a five-hundredth of their time."""
-    for name in ("PAUSE", "LONGEST_PAUSE", "ALONE", "SPLIT"):
+    for name in ("PAUSE", "LONGEST_PAUSE", "ALONE", "DROP"):
         constant = f"{name}_SECONDS"
         monkeypatch.setattr(telemetry.retrying, constant, getattr(telemetry.retrying, constant) / 500)
 
@@ -154,7 +158,7 @@ def test_what_is_never_taken_holds_up_nothing_else(
     """Items that are answered by "later" for ever are dropped, named and counted; all others are taken."""
 
     def answer(piece: list[int]) -> tuple[str, str]:
-        exporter.more = True  # there is always another that waits
+        exporter.announce()  # there is always another that waits
         return ("AGAIN", "UNAVAILABLE: x") if poison & {*piece} else ("TAKEN", "")
 
     receiver = Receiver(telemetry, answer)
@@ -179,6 +183,23 @@ def test_a_batch_waits_for_others_only_where_there_are_others(telemetry: Parts) 
     exporter.export([1])
     assert receiver.taken == [1]
     assert len(receiver.asked) > 10
+
+
+def test_a_forked_child_does_not_send_what_waits(telemetry: Parts) -> None:
+    """What waits in the parent when it forks is sent by the parent, and by no child, whatever the child does."""
+    receiver = Receiver(telemetry, lambda _: ("AGAIN", "UNAVAILABLE: x"))
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    exporter.hurry()
+    exporter.export([*range(512)])
+    assert not exporter.force_flush()
+    receiver.answer = lambda _: ("TAKEN", "")
+    child = os.fork()
+    if not child:
+        exporter.force_flush()
+        os._exit(len(receiver.taken) > 0)
+    assert os.waitpid(child, 0)[1] == 0
+    exporter.shutdown()
+    assert receiver.taken == [*range(512)]
 
 
 def test_points_are_nested_as_they_were(telemetry: Parts) -> None:

@@ -10,7 +10,7 @@ problems = settings.settle()  # before the imports below: OpenTelemetry raises o
 from opentelemetry import _logs, metrics, propagate, trace
 
 from ..log_lines import write_to_stdout
-from . import instrumentation, lifecycle, limits, masking, propagation, providers, resource, summary
+from . import instrumentation, lifecycle, masking, propagation, providers, quiet, resource, summary
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ def configure() -> None:
     # 1. The resource says who we are. Providers take it once, and never change it.
     me = resource.build()
     log.info(summary.line(me.attributes))
-
-    limits.be_quiet_about_cuts()
 
     # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
     #    Metrics come first and are global at once, so that the rest counts its losses from the beginning.
@@ -64,6 +62,7 @@ def report() -> None:
     write_to_stdout()
     for handler in logging.getLogger().handlers:
         handler.addFilter(masking.MASKED)
+    quiet.start()
     while problems:
         log.error(problems.pop(0))
 

@@ -19,6 +19,7 @@ class Items:
     plural: str
     name: Callable[[Any], str]
     text_bytes: Callable[[Any], int] = lambda _: 0
+    batch_size: str = ""  # the variable that says how many items make a batch
     # What is dropped is counted where the SDK counts what it drops, by another error.type.
     create_counter: Callable[[Meter], Counter] | None = None
 
@@ -35,12 +36,14 @@ SPANS = Items(
     "spans",
     name=lambda span: str(span.name),
     text_bytes=_span_bytes,
+    batch_size="OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_span_processed,
 )
 LOG_RECORDS = Items(
     "log records",
     name=lambda record: str(record.log_record.body),
     text_bytes=_record_bytes,
+    batch_size="OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_log_processed,
 )
 POINTS = Items("data points", name=lambda point: str(point[2].name))

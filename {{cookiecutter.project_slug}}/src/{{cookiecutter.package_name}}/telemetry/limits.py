@@ -1,6 +1,5 @@
 """Length limits: what clients and exceptions write must not fill the memory while it waits."""
 
-import logging
 import os
 import sys
 import threading
@@ -19,15 +18,6 @@ LONG_TEXT_BYTES = 64 * 1024 * 1024
 def limit(variable: str) -> int:
     """Return a limit of the environment, in characters."""
     return int(os.environ.get(variable) or sys.maxsize)
-
-
-def be_quiet_about_cuts() -> None:
-    """Drop the WARNING that the SDK logs for each text it cuts: clients decide how many there are."""
-    logging.getLogger("opentelemetry.attributes").addFilter(_is_no_cut)
-
-
-def _is_no_cut(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith("String attribute value exceeds max length")
 
 
 def long_text_bytes(attributes: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from opentelemetry.trace import Status
 
 from .limits import OTHERS, SPAN, LongTexts, limit
 from .masking import scrub, scrub_url
+from .retrying import RetryingExporter
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +33,22 @@ class ScrubbingProcessor(BatchSpanProcessor):
 
     def __init__(self, exporter: Any):
         super().__init__(exporter)
-        self._exporter = exporter
+        self._retrying = exporter if isinstance(exporter, RetryingExporter) else None
         self._long_texts = LongTexts()
 
     def on_end(self, span: ReadableSpan) -> None:
         if self._stopped and span.context and span.context.trace_flags.sampled:
             self._late += 1
             log.error("%d spans ended after shutdown() and are lost; the last was %r", self._late, span.name)
-        super().on_end(self._bounded(scrubbed(span)))
-        self._exporter.more = True  # so that a batch which is not taken lets this span pass
+        clean = scrubbed(span)
+        super().on_end(clean if clean is span else self._bounded(clean))
+        if self._retrying:
+            self._retrying.announce()
 
     def shutdown(self) -> None:
         self._stopped = True
+        if self._retrying:
+            self._retrying.hurry()
         super().shutdown()  # type: ignore[no-untyped-call]
 
     def _bounded(self, span: ReadableSpan) -> ReadableSpan:
@@ -58,26 +63,33 @@ class BoundedLogProcessor(BatchLogRecordProcessor):
 
     def __init__(self, exporter: Any):
         super().__init__(exporter)
-        self._exporter = exporter
+        self._retrying = exporter if isinstance(exporter, RetryingExporter) else None
         self._long_texts = LongTexts()
+        self._short, self._long = limit(SPAN), max(limit(OTHERS), SHORT_TEXT)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         record = log_record.log_record
         attributes: Any = record.attributes  # the SDK's own kind of mapping, empty or not
-        record.body = cut(record.body, max(limit(OTHERS), SHORT_TEXT))
+        record.body = cut(record.body, self._long)
         if EXCEPTION_MESSAGE in attributes:  # the stack trace ends with it
-            attributes[EXCEPTION_MESSAGE] = cut(attributes[EXCEPTION_MESSAGE], limit(SPAN))
+            attributes[EXCEPTION_MESSAGE] = cut(attributes[EXCEPTION_MESSAGE], self._short)
         if not self._long_texts.has_room(attributes, {**attributes, "": record.body}):
-            record.body = cut(record.body, max(limit(SPAN), SHORT_TEXT))
+            record.body = cut(record.body, max(self._short, SHORT_TEXT))
             for name, value in attributes.items():
-                attributes[name] = cut(value, limit(SPAN))
+                attributes[name] = cut(value, self._short)
         super().on_emit(log_record)
-        self._exporter.more = True
+        if self._retrying:
+            self._retrying.announce()
+
+    def shutdown(self) -> None:
+        if self._retrying:
+            self._retrying.hurry()
+        super().shutdown()  # type: ignore[no-untyped-call]
 
 
 def cut(value: Any, length: int) -> Any:
-    """Return a text's beginning, and anything else as it is."""
-    return value[:length] if isinstance(value, str) else value
+    """Return the beginning of a text or of bytes, and anything else as it is."""
+    return value[:length] if isinstance(value, (str, bytes)) else value
 
 
 def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan:
@@ -87,16 +99,17 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
     are cut to the same limit here; all texts of its events, stack traces too, to `event_limit`.
     """
     urls = URLS.intersection(span.attributes or ())
-    if not (urls or span.events or span.status.description or len(span.name) > SHORT_TEXT):
+    name = str(span.name)  # the SDK takes anything for a name
+    if not (urls or span.events or span.status.description or len(name) > SHORT_TEXT or name is not span.name):
         return span
     length = limit(SPAN)
     attributes = dict(span.attributes or {})
-    for name in urls:
-        query = "?" if name == "url.query" else ""
-        attributes[name] = scrub_url(f"{query}{attributes[name]}").removeprefix(query)
-    description = span.status.description and scrub(span.status.description)[:length]
+    for url in urls:
+        query = "?" if url == "url.query" else ""
+        attributes[url] = scrub_url(f"{query}{attributes[url]}").removeprefix(query)
+    description = span.status.description and scrub(span.status.description[:length])
     copy: ReadableSpan = Copy(
-        name=span.name[: max(length, SHORT_TEXT)],
+        name=name[: max(length, SHORT_TEXT)],
         attributes=attributes,
         events=[_event(event, length, event_limit) for event in span.events],
         status=Status(span.status.status_code, description),
@@ -112,5 +125,5 @@ def _event(event: Event, length: int, event_limit: int | None) -> Event:
         if name == "exception.escaped":  # the SDK still adds it; it is deprecated
             continue
         longest = length if name == EXCEPTION_MESSAGE else event_limit
-        attributes[name] = scrub(value)[:longest] if isinstance(value, str) else value
-    return Event(event.name, attributes, event.timestamp)
+        attributes[name] = scrub(value[:longest]) if isinstance(value, str) else value
+    return Event(str(event.name)[: max(length, SHORT_TEXT)], attributes, event.timestamp)

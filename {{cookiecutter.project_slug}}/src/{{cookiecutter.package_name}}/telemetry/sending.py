@@ -18,6 +18,8 @@ Piece = list[Any]  # some items of a batch, in their order
 # Of long texts in one request: receivers take 4 MiB by default, and encoding takes three times as much memory.
 TEXT_BYTES = 2 * 1024 * 1024
 SECONDS_BETWEEN_LINES = 60.0  # about the same cause
+# So many items that are refused one by one, and none taken between them, speak of a quota and not of a size.
+MOST_REFUSED_ALONE = 4
 REASONS = {
     Verdict.AGAIN: "the receiver takes other data, but not this",
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
@@ -36,6 +38,7 @@ class Sender:
         self._items = items
         self._export = export
         self._dropped = 0
+        self._told = 0  # how many of them a line has said
         self._logged: dict[str, float] = {}
         self._counter = None
         if items.create_counter:
@@ -59,6 +62,7 @@ class Sender:
 
         Return None when none is left, else the answer that says to send the last one again.
         """
+        refused_alone = 0
         while pieces:
             piece = pieces[-1]
             answer = ask(lambda piece=piece: self._export(piece))  # type: ignore[misc]
@@ -67,17 +71,16 @@ class Sender:
             pieces.pop()
             if answer.verdict is Verdict.TAKEN:
                 self.taken_at = time.monotonic()
+                refused_alone = 0
             elif answer.verdict is not Verdict.REFUSED and len(piece) > 1:
                 pieces += halves(piece)
             else:
+                refused_alone += 1
+                if answer.verdict is Verdict.EXHAUSTED and refused_alone == MOST_REFUSED_ALONE:
+                    piece = piece + [item for rest in reversed(pieces) for item in rest]
+                    pieces.clear()
                 self.drop(piece, answer)
-                if answer.verdict is Verdict.EXHAUSTED:  # a quota, not a size: the rest fares alike
-                    self._drop_all(pieces, answer)
         return None
-
-    def _drop_all(self, pieces: list[Piece], answer: Answer) -> None:
-        while pieces:
-            self.drop(pieces.pop(), answer)
 
     def drop(self, piece: Piece, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
@@ -89,6 +92,7 @@ class Sender:
         if now - self._logged.get(cause, float("-inf")) < SECONDS_BETWEEN_LINES:
             return
         self._logged[cause] = now
+        self._told = self._dropped
         log.error(
             "%d %s dropped, %d since the start: %s (%.200s). The first is %.100r",
             len(piece),
@@ -98,6 +102,11 @@ class Sender:
             answer.text,
             self._items.name(piece[0]),
         )
+
+    def log_dropped(self) -> None:
+        """Log the sum at the end, where more was dropped than the lines have said."""
+        if self._dropped > self._told:
+            log.error("%d %s dropped since the start", self._dropped, self._items.plural)
 
 
 def halves(piece: Piece) -> list[Piece]:

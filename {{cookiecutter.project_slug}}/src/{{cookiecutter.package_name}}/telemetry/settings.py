@@ -58,7 +58,7 @@ _PAIRS = "a comma list of name=value"
 _HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
 
 _CODES = (
-    "CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|UNAUTHENTICATED|"
+    "OK|CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|UNAUTHENTICATED|"
     "RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS"
 )
 
@@ -225,7 +225,7 @@ class _Judgement:
     def lengths(self) -> None:
         """Let a general limit hold for spans, too, where the environment gives them none of their own."""
         general, spans = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
-        if general in self.given and spans not in self.given:
+        if spans not in self.given and self.settled[general] == self.given.get(general):
             self.settled[spans] = self.settled[general]
 
     def sampling(self) -> None:

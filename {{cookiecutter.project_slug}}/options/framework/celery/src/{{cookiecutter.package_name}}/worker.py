@@ -18,7 +18,8 @@ from redis.exceptions import DataError, RedisError
 
 log = logging.getLogger(__name__)
 DROPPED = "a message was dropped: %.200s"
-FOREVER_SECONDS = 1e9
+# Of a time limit: one below ends the process of the pool before it could tell what it did.
+LEAST_SECONDS, MOST_SECONDS = 1, 1e9
 
 
 class NotAMessageError(Exception):
@@ -67,8 +68,12 @@ def dropping() -> Iterator[None]:
         yield
     except DataError as error:  # the message holds a value that Redis cannot store
         log.error(DROPPED, error)
-    except (RedisError, OSError, KeyError, Empty):  # the connection failed: Celery connects again
+    except (RedisError, OSError, Empty):  # the connection failed: Celery connects again
         raise
+    except KeyError as error:
+        if error.args and isinstance(error.args[0], int):  # a file descriptor: the connection is gone
+            raise
+        log.error(DROPPED, f"it has no {error}")
     except Exception as error:  # noqa: BLE001, whatever it is, the next message must be read
         log.error(DROPPED, error)
 
@@ -82,7 +87,7 @@ class Request(request.Request):
         dict.fromkeys(self.stamps)
         hard, soft = self.time_limits
         for limit in (hard, soft):
-            if limit is not None and not 0 <= limit < FOREVER_SECONDS:  # a child with a limit below 0 is killed
+            if limit is not None and not LEAST_SECONDS <= limit < MOST_SECONDS:
                 raise InvalidTaskError(f"invalid timelimit {limit!r}")
 
 

@@ -22,7 +22,6 @@ from .doctor_wire import Answer, Route
 from .summary import variable
 
 grpc: Any = import_module("grpc")  # so, because it has no types
-details: Any = import_module("google.rpc.error_details_pb2")
 
 EXPORTERS: dict[str, Any] = {
     "traces": otlp.span_exporter,
@@ -115,11 +114,8 @@ def _call(signal: str, request: Any, seconds: float) -> Answer:
     try:
         response = STUBS[signal](channel).Export(request, timeout=seconds, metadata=tuple(headers.items()))
     except grpc.RpcError as error:
-        trailers = dict(error.trailing_metadata() or ())
-        retry = ""
-        if advice := trailers.get("google.rpc.retryinfo-bin"):
-            delay = details.RetryInfo.FromString(advice).retry_delay
-            retry = f", retry in {delay.seconds + delay.nanos / 1e9:g} s"
+        delay = otlp.retry_delay(error)
+        retry = "" if delay is None else f", retry in {delay:g} s"
         return Answer(error.code().name, error.details() or "", retry)
     partial = response.partial_success
     (_, rejected), *_ = [*((field.name, value) for field, value in partial.ListFields()), ("", 0)]

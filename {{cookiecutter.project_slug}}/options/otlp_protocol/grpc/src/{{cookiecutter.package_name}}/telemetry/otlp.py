@@ -1,5 +1,6 @@
 """OTLP over gRPC: the only module that imports exporters, and gives them no argument that a variable covers."""
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -10,15 +11,17 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from .answers import Answer, Verdict, remember
 
-# Without types, so this way. The first is for the doctor.
+# Without types, so this way.
 grpc: Any = import_module("grpc")
 details: Any = import_module("google.rpc.error_details_pb2")
+status_pb2: Any = import_module("google.rpc.status_pb2")
+DecodeError: Any = import_module("google.protobuf.message").DecodeError
 
-__all__ = ["encode_spans", "log_exporter", "metric_exporter", "span_exporter"]
+__all__ = ["encode_spans", "log_exporter", "metric_exporter", "retry_delay", "span_exporter"]
 
 AGAIN = ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
-# How servers say that a message is too large; the last is a proxy's HTTP status.
-SIZES = ("larger than max", "message size", "maximum size", "too large", "status: 413")
+# Servers that find a message too large say so by different codes, but all of them name the size.
+TOO_LARGE = re.compile(r"(?i)larger than|too (large|big|long)|size|exceeds (the )?(max|limit)|status: 413")
 
 
 class _Listener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
@@ -35,17 +38,29 @@ def _answer(call: Any) -> Answer:
     text = f"{status}: {call.details() or 'no reason given'}"
     if status == "OK":
         return Answer(Verdict.TAKEN)
-    if status in AGAIN:
-        return Answer(Verdict.AGAIN, text)
-    if any(words in text.lower() for words in SIZES):
+    if status in ("RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "UNKNOWN", "INTERNAL") and TOO_LARGE.search(text):
         return Answer(Verdict.TOO_LARGE, text)
-    if status != "RESOURCE_EXHAUSTED":
-        return Answer(Verdict.REFUSED, text)
-    advice = dict(call.trailing_metadata() or ()).get("google.rpc.retryinfo-bin")
-    if advice is None:
-        return Answer(Verdict.EXHAUSTED, text)
-    delay = details.RetryInfo.FromString(advice).retry_delay
-    return Answer(Verdict.AGAIN, text, delay.seconds + delay.nanos / 1e9)
+    delay = retry_delay(call)
+    if status in AGAIN or (status == "RESOURCE_EXHAUSTED" and delay is not None):
+        return Answer(Verdict.AGAIN, text, delay or 0.0)
+    return Answer(Verdict.EXHAUSTED if status == "RESOURCE_EXHAUSTED" else Verdict.REFUSED, text)
+
+
+def retry_delay(call: Any) -> float | None:
+    """Return how many seconds the receiver asks to wait, or None where it does not say.
+
+    RetryInfo stands among the details of the status, or in a trailer of its own.
+    """
+    trailers = dict(call.trailing_metadata() or ())
+    advice = details.RetryInfo()
+    try:
+        advice.ParseFromString(trailers.get("google.rpc.retryinfo-bin", b""))
+        found = "google.rpc.retryinfo-bin" in trailers
+        for detail in status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b"")).details:
+            found = detail.Unpack(advice) or found
+    except DecodeError:
+        return None
+    return advice.retry_delay.seconds + advice.retry_delay.nanos / 1e9 if found else None
 
 
 class _Heard:

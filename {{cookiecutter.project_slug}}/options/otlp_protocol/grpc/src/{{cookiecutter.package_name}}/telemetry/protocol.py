@@ -1,12 +1,8 @@
 """What OTLP over gRPC takes as settings: data, so that it can be read before the exporters are imported."""
 
 PROTOCOL = "grpc"
-# The exporter would repeat RESOURCE_EXHAUSTED, too, the answer to a batch that is too large.
-DEFAULTS = {
-    "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": (
-        "CANCELLED,DEADLINE_EXCEEDED,ABORTED,OUT_OF_RANGE,UNAVAILABLE,DATA_LOSS"
-    )
-}
+# OK is no error: the exporter itself repeats nothing, because it would hold up other batches for its whole timeout.
+DEFAULTS = {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "OK"}
 COMPRESSION = "gzip|none"
 DEFAULT_ENDPOINT = "http://localhost:4317"
 ENDPOINT = "http://host:port for plaintext, https://host:port or host:port for TLS"

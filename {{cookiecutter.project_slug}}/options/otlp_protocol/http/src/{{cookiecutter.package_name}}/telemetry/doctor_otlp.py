@@ -55,8 +55,11 @@ class Recorder(otlp.Session):
             came = super().send(request, **settings)
             return came
         except Exception as error:
-            # The service's session raises this on what the receiver refused, when it has read it.
-            came = self._last if isinstance(error, requests.HTTPError) and self._last is not None else error
+            came = error
+            if isinstance(error.__cause__, requests.RequestException):
+                came = error.__cause__  # no answer came
+            elif isinstance(error, requests.HTTPError) and self._last is not None:
+                came = self._last  # the service's session raises this on any answer but success
             raise
         finally:
             self.first = came if self.first is None else self.first

@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from .answers import Answer, Verdict, remember
 
-AGAIN = (429, 502, 503, 504)  # the exporter, too, tries again, within its timeout
+AGAIN = (429, 502, 503, 504)
 TOO_LARGE = 413
 
 
@@ -47,21 +47,33 @@ def _session(signal: str) -> requests.Session:
     return _provided(name) if name else Session()
 
 
+def _sent(
+    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
+) -> requests.Response:
+    try:
+        return send(request, **settings)
+    except requests.Timeout:
+        raise
+    except requests.ConnectionError:  # most often one that the receiver has closed while it was idle
+        return send(request, **settings)
+
+
 def _heard(
     send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
 ) -> requests.Response:
-    """Send a request and remember the answer; raise requests.HTTPError for what is refused for good.
+    """Send a request and remember the answer; raise requests.HTTPError for all but success.
 
-    The exporter would take a redirect for success, and count as sent what was refused.
+    The exporter would take a redirect for success, count as sent what was refused, and repeat by itself what
+    retrying.py repeats.
     """
     try:
-        response = send(request, **settings)
+        response = _sent(send, request, settings)
     except requests.RequestException as error:
         remember(Answer(Verdict.AGAIN, f"{type(error).__name__}: {error}"))
-        raise
+        raise requests.HTTPError(str(error)) from error
     answer = _answer(response)
     remember(answer)
-    if answer.verdict in (Verdict.REFUSED, Verdict.TOO_LARGE):
+    if answer.verdict is not Verdict.TAKEN:
         raise requests.HTTPError(answer.text)
     return response
 
@@ -84,7 +96,7 @@ def _seconds(retry_after: str) -> float:
         return float(retry_after)
     try:
         return parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
