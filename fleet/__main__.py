@@ -2,9 +2,13 @@
 
 The list has one repository a line, a path or an address as Git takes it; # begins a comment. Each is cloned and updated in
 the clone, on the branch `template-update`; only --push sends that branch back. Exit 0 only if none needs a person.
+
+A template's program and hooks run on this machine, so a service may not choose the template: what its record names is used
+only if it is a folder here, outside of the services, or a remote of this repository. --template names any other one.
 """
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -18,7 +22,10 @@ from typing import Any
 
 BRANCH = "template-update"
 PROGRAM = next(Path(__file__).resolve().parents[1].glob("*project_slug*")) / ".template" / "update.py"
+ROOT = Path(__file__).resolve().parents[1]
 GOOD = {"current", "updated"}
+# A clone holds whatever a service's people put there: no hook of it is run.
+GIT = ("git", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
 
 Row = dict[str, Any]
 
@@ -47,25 +54,68 @@ def repositories(file: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def program(name: str) -> Any:
+    """Return a module of the update program."""
+    sys.path.insert(0, str(PROGRAM.parent))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
+origin = program("origin")
+
+
+def template(clone: Path, asked: argparse.Namespace, services: Sequence[Path]) -> str:
+    """Return the template of a service, none where its records name none. Raise RefusedError for one that it may not choose.
+
+    A path comes back with its links followed, so that what is used is what was judged.
+    """
+    if asked.template:
+        return str(asked.template)
+    named: str = origin.named(clone)
+    if not named:
+        return ""
+    path = Path(re.sub(r"^file://(localhost)?", "", named))
+    if path.is_absolute() and path.is_dir() and not origin.local(str(path), *services):
+        return str(path.resolve())
+    remotes = run(ROOT, *GIT, "remote", "-v").stdout.splitlines()
+    own = {line.split()[1] for line in remotes}
+    address = origin.address(named)
+    if (named in own and ":" in named) or (address and address in {origin.address(url) for url in own}):
+        return named
+    raise origin.RefusedError(
+        f"its record names the template {origin.shown(named)}, which is no folder here and no remote of this repository; "
+        f"if it is the right one, say so: --template {named}"
+    )
+
+
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_DIR")}
+    """Run a command in a folder. Nothing in that folder is found in place of a command or of a Python module."""
+    unset = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "PYTHONPATH"}
+    clean = {name: value for name, value in os.environ.items() if name not in unset}
+    paths = clean.get("PATH", os.defpath).split(os.pathsep)
+    clean["PATH"] = os.pathsep.join(path for path in paths if os.path.isabs(path))
     return subprocess.run(
         command, cwd=folder, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
 
 
-def treat(repository: str, folder: Path, asked: argparse.Namespace) -> Row:
+def treat(repository: str, folder: Path, asked: argparse.Namespace, services: Sequence[Path]) -> Row:
     """Check or update one repository in a clone; return its row of the table."""
     row: Row = {"repository": repository, "version": "?", "behind": None, "result": "failed", "reason": ""}
     clone, report = folder / "clone", folder / "report.json"
     folder.mkdir(parents=True)
-    cloned = run(folder, "git", "clone", "-q", "--", repository, str(clone))
+    cloned = run(folder, *GIT, "clone", "-q", "--", repository, str(clone))
     if cloned.returncode:
         return row | {"reason": cloned.stderr.strip()}
-    run(clone, "git", "switch", "-q", "-C", BRANCH)
+    run(clone, *GIT, "switch", "-q", "-C", BRANCH)
+    try:
+        source = template(clone, asked, services)
+    except origin.RefusedError as reason:
+        return row | {"result": "refused", "reason": str(reason)}
     options = ["--report", str(report), *(["--check"] if asked.command == "check" else [])]
-    options += ["--template", asked.template] if asked.template else []
+    options += [f"--template={source}"] if source else []
     options += [] if asked.test else ["--without-tests"]
     done = run(clone, sys.executable, str(PROGRAM), *asked.answer, *options)
     (folder / "log.txt").write_text(done.stdout + done.stderr)
@@ -76,7 +126,7 @@ def treat(repository: str, folder: Path, asked: argparse.Namespace) -> Row:
         name: told.get(name) for name in ("result", "behind", "reason", "settle", "told", "from", "to") if name in told
     }
     row["version"] = told["from"].get("version", "?")
-    if row["result"] in {"updated", "conflicts", "tests failed"}:
+    if row["result"] in {"updated", "conflicts", "tests failed", "moved"}:
         row |= handed_on(clone, told, asked.push)
     return row
 
@@ -84,11 +134,11 @@ def treat(repository: str, folder: Path, asked: argparse.Namespace) -> Row:
 def handed_on(clone: Path, told: Mapping[str, Any], push: bool) -> Row:
     """Commit an update on its branch, conflicts and all, under a title that says so; push it if that was asked for."""
     for command in (["add", "--all"], ["commit", "-q", "-m", told["title"], "-m", told["body"]]):
-        done = run(clone, "git", *command)
+        done = run(clone, *GIT, *command)
         if done.returncode:
             return {"result": "failed", "reason": done.stderr.strip()}
     if push:
-        done = run(clone, "git", "push", "-q", "--force", "origin", f"HEAD:refs/heads/{BRANCH}")
+        done = run(clone, *GIT, "push", "-q", "--force", "origin", f"HEAD:refs/heads/{BRANCH}")
         if done.returncode:
             return {"result": "failed", "reason": done.stderr.strip()}
     return {"pushed": push}
@@ -102,6 +152,7 @@ def table(rows: Sequence[Row]) -> str:
         behind = "-" if row["behind"] is None else f"{row['behind']} commits"
         reason = re.sub(r"\s+", " ", row.get("reason") or "")
         result = row["result"] + (f" ({', '.join(row['settle'])})" if row.get("settle") else "")
+        result = origin.UNPRINTABLE.sub("?", result)
         lines.append((row["repository"], row["version"], behind, result + (f": {reason}" if reason else "")))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
@@ -112,6 +163,13 @@ def table(rows: Sequence[Row]) -> str:
 def main(given: Sequence[str]) -> int:
     """Treat all repositories, print how it goes and what came of it; return 1 if any needs a person."""
     asked = arguments(given)
+    if asked.template and Path(asked.template).exists():  # a relative path would be a folder of each service
+        asked.template = str(Path(asked.template).resolve())
+    elif asked.template and ":" not in asked.template:
+        print(f"--template must be a folder or an address, got {asked.template!r}. Nothing was done.", file=sys.stderr)
+        return 2
+    if asked.report:
+        asked.report.parent.mkdir(parents=True, exist_ok=True)
     names = repositories(asked.list)
     rows: dict[str, Row] = {}
     with tempfile.TemporaryDirectory(prefix="fleet-") as temporary:
@@ -121,7 +179,10 @@ def main(given: Sequence[str]) -> int:
             print(f"{taken[0]} exists already: give --into an empty folder. Nothing was done.", file=sys.stderr)
             return 2
         with ThreadPoolExecutor(max(1, asked.jobs)) as pool:
-            futures = {pool.submit(treat, name, folder.resolve(), asked): name for name, folder in folders.items()}
+            services = [into.resolve(), *(Path(name) for name in names if Path(name).exists())]
+            futures = {
+                pool.submit(treat, name, folder.resolve(), asked, services): name for name, folder in folders.items()
+            }
             for future in as_completed(futures):
                 row = rows[futures[future]] = future.result()
                 print(

@@ -42,6 +42,10 @@ LITERAL = (
     lambda value: not re.search(r"\{[%#{]", value),
     "text without a brace before a {, % or #, which Cookiecutter evaluates",
 )
+NO_STATEMENT = (
+    lambda value: not value.lstrip().startswith("#%"),
+    "text that does not begin with #%, which Cookiecutter evaluates",
+)
 # A Kubernetes Service takes 63; 11 of them are left for what Kubernetes, or a manifest, appends.
 SLUG = (
     re.compile(r"(?!.{53})[a-z][a-z0-9]*(-[a-z0-9]+)*").fullmatch,
@@ -63,10 +67,10 @@ LABEL = (
     "lower-case letters, digits and hyphens between them, at most 63 characters",
 )
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "project_name": (TEXT, LITERAL),
+    "project_name": (TEXT, LITERAL, NO_STATEMENT),
     "project_slug": (SLUG, FREE),
     "package_name": (IDENTIFIER, SHORT, NO_KEYWORD, NOT_STDLIB, FREE),
-    "description": (TEXT, LITERAL),
+    "description": (TEXT, LITERAL, NO_STATEMENT),
     "team": (LABEL,),
 }
 
@@ -75,8 +79,9 @@ def problems(answers: Mapping[str, str], given: Mapping[str, str]) -> Iterator[s
     """Yield a sentence for each bad answer: the first rule that it breaks."""
     for name, rules in RULES.items():
         value, source = str(answers[name]), str(given.get(name, ""))
-        if not LITERAL[0](source) and "slugify(" not in source:  # no derived default: somebody's text was evaluated
-            rules, value = (LITERAL,), source
+        evaluated = [rule for rule in (LITERAL, NO_STATEMENT) if not rule[0](source)]
+        if evaluated and "slugify(" not in source:  # no derived default: somebody's text was evaluated
+            rules, value = evaluated, source
         shape = next((shape for accepts, shape in rules if not accepts(value)), None)
         if shape:
             yield f"{name} must be {shape}, got {value!r}."

@@ -119,7 +119,9 @@ def test_a_bad_answer_leaves_nothing(
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["cookies", "cookies/bake00"]
 
 
-@pytest.mark.parametrize("text", ["{{ x }}", "{{ 7*7 }}", "{{", "{%", "{% raw %}", "{# a #}", "{#"])
+@pytest.mark.parametrize(
+    "text", ["{{ x }}", "{{ 7*7 }}", "{{", "{%", "{% raw %}", "{# a #}", "{#", "#% set x = 1", "  #%"]
+)
 def test_nothing_is_evaluated_in_silence(text: str, cookies: Any, tmp_path: Path) -> None:
     """A text that Cookiecutter would evaluate fails, and leaves nothing."""
     assert cookies.bake(extra_context={"description": text}).exception is not None

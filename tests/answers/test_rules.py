@@ -104,6 +104,15 @@ def test_an_evaluated_answer_is_refused(answer: str) -> None:
     assert sentences({answer: "aaa"}, given={answer: given}) == [f"{answer} must be {LITERAL}, got {given!r}."]
 
 
+@pytest.mark.parametrize("answer", GOOD)
+def test_a_line_statement_is_refused(answer: str) -> None:
+    """This template's statements begin with #%: Cookiecutter evaluates one that is an answer, and nothing is left of it."""
+    told = sentences({answer: ""}, given={answer: " #% set x = 1"})
+    assert told == [
+        f"{answer} must be text that does not begin with #%, which Cookiecutter evaluates, got ' #% set x = 1'."
+    ]
+
+
 def test_a_derived_default_is_not_an_evaluated_answer() -> None:
     """The template's own expressions pass, as Cookiecutter hands them over for answers that were not given."""
     defaults = json.loads((ROOT / "cookiecutter.json").read_text())

@@ -67,13 +67,21 @@ def install(project: Path, *options: str) -> Path:
     return project
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nothing listens on, and that no outgoing connection will be given."""
+    """Return a TCP port on 127.0.0.1 that nothing listens on, and that no outgoing connection will be given.
+
+    No port is given twice in this process: what asked for the first may not have bound it yet.
+    """
     while True:
         port = random.randrange(20000, 32000)  # below what kernels give to connections
         with closing(socket.socket()) as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class Service:

@@ -535,8 +535,25 @@ TABLE = (
         destination,
         "the default",
         "elsewhere",
-        beside={f"{OTLP}_ENDPOINT": "", f"{OTLP}_TIMEOUT": "0.3", "OTEL_METRICS_EXPORTER": "console"},
+        # Before the end, because then spans that find no collector leave no time for metrics.
+        beside={
+            f"{OTLP}_ENDPOINT": "",
+            f"{OTLP}_TIMEOUT": "0.3",
+            "OTEL_METRICS_EXPORTER": "console",
+            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+        },
         protocols=BOTH,
+        seconds=2.0,
+    ),
+    Row(
+        {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "DATA_LOSS"},
+        said("Transient error"),
+        True,
+        False,
+        beside={f"{OTLP}_ENDPOINT": "http://127.0.0.1:1", f"{OTLP}_TIMEOUT": "3", "OTEL_BSP_SCHEDULE_DELAY": "100"},
+        protocols=("grpc",),
+        seconds=1.0,
     ),
     *(
         Row(

@@ -1,15 +1,18 @@
 """The template's whole history and a service of each version, made once."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from cookiecutter.main import cookiecutter
 
-from .shell import git
-from .versions import NEXT, VERSIONS, history
+from .shell import commit, git
+from .versions import CURRENT, NEXT, VERSIONS, history
+
+Make = Callable[..., Path]
 
 
 class History(NamedTuple):
@@ -47,3 +50,18 @@ def remembered(past: History, version: str) -> str:
     answers |= {"project_slug": "payment-service", "package_name": "payment_service"}
     memory = {"template": str(past.template), "commit": past.commits[version], "checkout": None}
     return json.dumps(memory | {"context": {"cookiecutter": answers}, "directory": None}, indent=2) + "\n"
+
+
+@pytest.fixture
+def make(past: History, tmp_path: Path) -> Make:
+    """Return a function that makes a committed service of a version, with cruft's memory or without."""
+
+    def make(version: str = CURRENT, memory: bool = True) -> Path:
+        service = tmp_path / "payment-service"
+        shutil.copytree(past.renders[version, "grpc"], service)
+        if memory:
+            (service / ".cruft.json").write_text(remembered(past, version))
+        commit(service)
+        return service
+
+    return make

@@ -1,10 +1,8 @@
-"""Commands, run as a person with no Git configuration would; with cruft, and on the day when cruft installs no longer."""
+"""Commands, run as a person with no Git configuration would."""
 
 import os
 import subprocess
 import sys
-import tempfile
-from functools import cache
 from pathlib import Path
 
 from ..harness.service import TEMPLATE, clean_environment
@@ -45,21 +43,8 @@ def commit(folder: Path, message: str = "change") -> None:
     git(folder, "commit", "-q", "--allow-empty", "-m", message)
 
 
-@cache
-def without_cruft() -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder with a constraint under which uv finds no cruft, as if it had left the registry."""
-    folder = tempfile.TemporaryDirectory(prefix="without-cruft-")
-    Path(folder.name, "constraints.txt").write_text("cruft==0.0.0\n")
-    return folder
-
-
-def way(by: str) -> dict[str, str]:
-    """Return the variables with which an update goes by "cruft", or by "git" alone."""
-    return {"UV_CONSTRAINT": f"{without_cruft().name}/constraints.txt"} if by == "git" else {}
-
-
-def update(service: Path, by: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Update a service by "cruft" or by "git", with its own program, or the template's where it has none yet."""
+def update(service: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Update a service with its own program, or the template's where it has none yet."""
     program = service / ".template/update.py"
     program = program if program.exists() else PROJECT / ".template/update.py"
-    return run(service, sys.executable, str(program), *arguments, **way(by), **variables)
+    return run(service, sys.executable, str(program), *arguments, **variables)

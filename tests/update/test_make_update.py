@@ -9,30 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import History, remembered, render
+from .conftest import History, Make, render
 from .edits import MINE
-from .shell import PROJECT, WAY_BACK, commit, git, run, update, way
+from .shell import PROJECT, WAY_BACK, commit, git, run, update
 from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Path]
 LIFECYCLE = "src/payment_service/telemetry/settings.py"
-
-
-@pytest.fixture
-def make(past: History, tmp_path: Path) -> Make:
-    """Return a function that makes a committed service of a version, with cruft's memory or without."""
-
-    def make(version: str = CURRENT, memory: bool = True) -> Path:
-        service = tmp_path / "payment-service"
-        shutil.copytree(past.renders[version, "grpc"], service)
-        if memory:
-            (service / ".cruft.json").write_text(remembered(past, version))
-        commit(service)
-        return service
-
-    return make
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -42,14 +26,13 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("by", ["cruft", "git"])
-def test_the_whole_of_it(by: str, past: History, make: Make) -> None:
+def test_the_whole_of_it(past: History, make: Make) -> None:
     """It shows versions, changelog and files, merges, runs the telemetry tests with what is needed, and leaves nothing else."""
     service = make()
     edit(service / "src/payment_service/transactions.py", "log = ", f"# {MINE}\nlog = ")
     commit(service)
     before = set(git(service, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory").splitlines())
-    done = run(service, "make", "update", **way(by))
+    done = run(service, "make", "update")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
         f"template {CURRENT} ({past.commits[CURRENT][:7]}) -> {NEXT} ({past.commits[NEXT][:7]}), 1 commits"
@@ -59,7 +42,6 @@ def test_the_whole_of_it(by: str, past: History, make: Make) -> None:
     assert f"M {LIFECYCLE}" in done.stdout
     assert "uv run --quiet pytest" in done.stdout and re.search(r"\d+ passed", done.stdout)
     assert "telemetry tests: passed" in done.stdout
-    assert ("come to the same" if by == "cruft" else "cruft 2.16.0 cannot run") in done.stdout
     assert "In the next version" in (service / LIFECYCLE).read_text()
     assert MINE in (service / "src/payment_service/transactions.py").read_text()
     assert git(service, "ls-files", "--others", "--exclude-standard") == ""
@@ -99,7 +81,7 @@ def test_a_conflict_stops_a_commit(make: Make) -> None:
     assert "<<<<<<< yours\n" in text and f">>>>>>> template {NEXT}\n" in text
     (service / LIFECYCLE).write_text(re.sub(r"<<<<<<< .*\n((?:.*\n)*?)=======\n(?:.*\n)*?>>>>>>> .*\n", r"\1", text))
     commit(service)
-    assert update(service, "git", "--check").returncode == 0
+    assert update(service, "--check").returncode == 0
 
 
 def test_check_changes_nothing(make: Make) -> None:
@@ -140,7 +122,7 @@ def test_a_wrong_memory_is_refused(break_it: Callable[[str], str], words: str, m
     memory = service / ".cruft.json"
     memory.write_text(break_it(memory.read_text()))
     commit(service)
-    done = update(service, "cruft", "--without-tests")
+    done = update(service, "--without-tests")
     assert (done.returncode, words in done.stderr, "Nothing was changed" in done.stderr) == (2, True, True), done.stderr
     assert git(service, "status", "--porcelain") == ""
 
@@ -158,7 +140,7 @@ def test_a_wrong_memory_is_refused(break_it: Callable[[str], str], words: str, m
 def test_an_answer_that_cannot_be_given_is_refused(answer: str, words: str, make: Make) -> None:
     """The reason is one sentence, and nothing is changed."""
     service = make()
-    done = update(service, "cruft", answer)
+    done = update(service, answer)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert git(service, "status", "--porcelain", "--ignored") == ""
 
@@ -170,7 +152,7 @@ def test_every_answer_is_either_switched_or_refused(past: History, choices: dict
             service = make()
             git(past.template, "checkout", "-q", past.commits[CURRENT])
             expected = render(past.template, service.parent / f"expected-{value}", **{question: value})
-            done = update(service, "git", f"{question}={value}", "--to", past.commits[CURRENT], "--without-tests")
+            done = update(service, f"{question}={value}", "--to", past.commits[CURRENT], "--without-tests")
             git(past.template, "checkout", "-q", "main")
             assert done.returncode == 0, done.stdout + done.stderr
             names = {str(path.relative_to(expected)) for path in expected.rglob("*") if path.is_file()}
@@ -179,17 +161,16 @@ def test_every_answer_is_either_switched_or_refused(past: History, choices: dict
             shutil.rmtree(service)
 
 
-@pytest.mark.parametrize("by", ["cruft", "git"])
 @pytest.mark.parametrize("version", ["0.1.0", "0.3.0", CURRENT])
-def test_a_service_of_plain_cookiecutter_is_adopted(version: str, by: str, past: History, make: Make) -> None:
+def test_a_service_of_plain_cookiecutter_is_adopted(version: str, past: History, make: Make) -> None:
     """Told only where the template is, it finds commit and answers, updates the same way, and remembers them from then on."""
     service = make(version, memory=False)
     edit(service / "src/payment_service/transactions.py", "import logging", f"# {MINE}\nimport logging")
     (service / "Dockerfile").write_text(f"# {MINE}\n")
     commit(service)
-    untold = update(service, by)
+    untold = update(service)
     assert (untold.returncode, '--template URL"' in untold.stderr) == (2, True), untold.stderr
-    done = update(service, by, "--template", str(past.template), "--without-tests")
+    done = update(service, "--template", str(past.template), "--without-tests")
     assert done.returncode == 1, done.stdout + done.stderr  # the Dockerfile was rewritten, and is a conflict
     assert f"({past.commits[version][:7]}) -> {NEXT}" in done.stdout
     memory = json.loads((service / ".cruft.json").read_text())
@@ -197,7 +178,7 @@ def test_a_service_of_plain_cookiecutter_is_adopted(version: str, by: str, past:
     assert memory["context"]["cookiecutter"]["package_name"] == "payment_service"
     git(service, "checkout", "--ours", "Dockerfile")
     commit(service)
-    assert update(service, by, "--check").returncode == 0
+    assert update(service, "--check").returncode == 0
 
 
 def test_a_service_in_a_folder_of_a_repository(past: History, make: Make) -> None:
@@ -206,14 +187,12 @@ def test_a_service_in_a_folder_of_a_repository(past: History, make: Make) -> Non
     shutil.rmtree(service / ".git")
     (service.parent / "other.txt").write_text("mine\n")
     commit(service.parent)
-    for by in ("cruft", "git"):
-        done = update(service, by, "--without-tests")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert ("come to the same" in done.stdout) == (by == "cruft"), done.stdout
-        changed = git(service.parent, "diff", "--cached", "--name-only").splitlines()
-        assert changed and all(name.startswith("payment-service/") for name in changed)
-        assert run(service, *WAY_BACK.split()).returncode == 0
-        assert git(service.parent, "status", "--porcelain") == ""
+    done = update(service, "--without-tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    changed = git(service.parent, "diff", "--cached", "--name-only").splitlines()
+    assert changed and all(name.startswith("payment-service/") for name in changed)
+    assert run(service, *WAY_BACK.split()).returncode == 0
+    assert git(service.parent, "status", "--porcelain") == ""
 
 
 def test_a_person_s_git_and_cookiecutter_do_not_decide(make: Make, tmp_path: Path) -> None:
@@ -231,7 +210,7 @@ def test_a_person_s_git_and_cookiecutter_do_not_decide(make: Make, tmp_path: Pat
         "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
         "COOKIECUTTER_CONFIG": str(tmp_path / "cookiecutter.yaml"),
     }
-    done = update(service, "cruft", "--without-tests", **settings)
+    done = update(service, "--without-tests", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "README.md: you moved it to docs/README.md" in done.stdout
     assert "intruders" not in git(service, "diff", "--cached")
@@ -245,17 +224,16 @@ def test_the_program_is_the_newest(make: Make) -> None:
         + '\n\ndef merge(*_: str) -> None:\n    raise RefusedError("old")\n'
     )
     commit(service)
-    done = update(service, "cruft", "--without-tests")
+    done = update(service, "--without-tests")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("by", ["cruft", "git"])
-def test_an_update_takes_less_than_five_seconds(by: str, make: Make) -> None:
+def test_an_update_takes_less_than_five_seconds(make: Make) -> None:
     """All that an update computes, network and tests aside, takes less than 5 s of processor time, and so on a quiet machine."""
     service = make("0.1.0")
     before = sum(os.times()[2:4])
-    done = update(service, by, "--without-tests")
+    done = update(service, "--without-tests")
     seconds = sum(os.times()[2:4]) - before
     assert done.returncode == 0, done.stdout + done.stderr
-    print(f"\nan update by {by} took {seconds:.1f} s of processor time")
+    print(f"\nan update took {seconds:.1f} s of processor time")
     assert seconds < 5

@@ -1,4 +1,4 @@
-"""From every past version, over every edit, by cruft and without it: nothing is lost, and the exit status is true."""
+"""From every past version, over every edit: nothing is lost, and the exit status is true."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from .versions import NEXT, VERSIONS
 
 pytestmark = pytest.mark.slow
 
-Case = tuple[str, str, str]  # version, edit, way
-CASES: list[Case] = list(product(VERSIONS, EDITS, ("cruft", "git")))
+Case = tuple[str, str]  # version, edit
+CASES: list[Case] = list(product(VERSIONS, EDITS))
 OWNED = ("src/payment_service/telemetry/", "tests/telemetry/", ".template/", "deploy/collector/", "gunicorn.conf.py")
 MARKER = re.compile(rb"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
@@ -58,11 +58,11 @@ class Outcome:
     inside: tuple[str, str] = ("", "")  # what Git itself keeps: references and worktrees, before and after
 
 
-def outcome(past: History, scratch: Path, version: str, name: str, by: str) -> Outcome:
+def outcome(past: History, scratch: Path, version: str, name: str) -> Outcome:
     """Make the service, edit and commit it, update it, look, and take the update back."""
     edit = EDITS[name]
     protocol = next((answer.partition("=")[2] for answer in edit.answers if "otlp" in answer), "grpc")
-    folder = scratch / re.sub(r"\W", "-", f"{version}-{name}-{by}")
+    folder = scratch / re.sub(r"\W", "-", f"{version}-{name}")
     service, temporary = folder / "payment-service", folder / "tmp"
     shutil.copytree(past.renders[version, "grpc"], service)
     temporary.mkdir()
@@ -74,7 +74,7 @@ def outcome(past: History, scratch: Path, version: str, name: str, by: str) -> O
     before, inside = files(service), git(service, "for-each-ref") + git(service, "worktree", "list")
     report = folder / "report.json"
     arguments = [*edit.answers, "--without-tests", "--report", str(report)]
-    done = update(service, by, *arguments, TMPDIR=str(temporary))
+    done = update(service, *arguments, TMPDIR=str(temporary))
     after = files(service)
     unmerged = set(git(service, "diff", "--name-only", "--diff-filter=U").splitlines())
     inside_after = git(service, "for-each-ref") + git(service, "worktree", "list")
@@ -109,7 +109,7 @@ def outcomes(past: History, scratch: Path, request: pytest.FixtureRequest) -> Ma
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
     )
     wanted = {param["case"] for param in params if "case" in param}
-    cases = [case for case in CASES if case in wanted or (*case[:2], "cruft") in wanted]
+    cases = [case for case in CASES if case in wanted]
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(cases, pool.map(lambda case: outcome(past, scratch, *case), cases), strict=True))
 
@@ -118,7 +118,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids="-".join)
 
 
 def test_there_are_sixty_cases() -> None:
-    """Every past version, every edit and both ways make at least sixty cases."""
+    """Every past version and every edit make at least sixty cases."""
     assert len(set(CASES)) == len(CASES) >= 60
 
 
@@ -207,20 +207,6 @@ def test_modes_and_line_ends_are_the_users(case: Case, outcomes: Mapping[Case, O
                 assert after.count(b"\r\n") == after.count(b"\n") > 0, name
 
 
-@each_case
-def test_both_ways_are_taken(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
-    """cruft's merge is taken where it can be had and agrees; without cruft the reason is said, and Git's is the same."""
-    got, other = outcomes[case], outcomes[case[0], case[1], "git"]
-    if got.status == 2:
-        return
-    assert got.after == other.after
-    if case[2] == "git":
-        assert "cruft 2.16.0 cannot run: " in got.output
-        assert got.report["by"] == "git"
-    elif case[1] in {"untouched", "user files edited", "template-owned edited elsewhere", "protocol changed"}:
-        assert got.report["by"] == "cruft", got.output
-
-
 @pytest.fixture(scope="module")
 def tested(projects: Projects) -> Callable[[Outcome, str], str]:
     """Return a function that runs an updated service's telemetry tests; the same telemetry is tested once."""
@@ -255,7 +241,7 @@ def test_telemetry_tests_pass_afterwards(
 
 def test_the_report_and_the_memory_name_the_new_version(past: History, outcomes: Mapping[Case, Outcome]) -> None:
     """What a machine reads says from where to where, and the service remembers it."""
-    for (version, _, _), got in outcomes.items():
+    for (version, _), got in outcomes.items():
         if got.status != 2:
             assert got.report["from"]["commit"] == past.commits[version]  # type: ignore[index]
             assert got.report["to"] == {"version": NEXT, "commit": past.commits[NEXT]}

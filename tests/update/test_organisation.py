@@ -10,7 +10,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 
 from ..conftest import ROOT
-from .conftest import History
+from .conftest import History, render
 from .shell import commit, git, run, update
 from .versions import CURRENT, NEXT
 
@@ -52,9 +52,7 @@ def test_a_fork_pins_the_rest_and_goes_on_merging(tmp_path: Path, past: History)
     commit(fork, "Pin what is ours")
     pin(fork)
     assert git(fork, "status", "--porcelain") == ""  # twice is once
-    done = run(tmp_path, "cruft", "create", "--no-input", str(fork))
-    assert done.returncode == 0, done.stderr
-    service = tmp_path / "payment-service"
+    service = render(fork, tmp_path)
     commit(service)
 
     said = manifests(service)
@@ -68,13 +66,12 @@ def test_a_fork_pins_the_rest_and_goes_on_merging(tmp_path: Path, past: History)
     pin(fork)
     commit(fork, "Pin it again")
     assert git(fork, "rev-parse", "HEAD^{tree}") == before  # the merge had kept it all
-    for by in ("cruft", "git"):
-        done = update(service, by, "team=logistics", "--without-tests")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "In the next version" in (service / "src/payment_service/telemetry/settings.py").read_text()
-        assert PINS["collector"] in manifests(service)
-        assert json.loads((service / ".template/answers.json").read_text())["answers"]["team"] == "logistics"
-        git(service, "reset", "-q", "--hard")
-    refused = update(service, "git", "team=intruders")
+    done = update(service, "team=logistics", "--template", str(fork), "--without-tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "In the next version" in (service / "src/payment_service/telemetry/settings.py").read_text()
+    assert PINS["collector"] in manifests(service)
+    assert json.loads((service / ".template/answers.json").read_text())["answers"]["team"] == "logistics"
+    git(service, "reset", "-q", "--hard")
+    refused = update(service, "team=intruders", "--template", str(fork))
     assert (refused.returncode, "team must be one of payments, logistics, platform" in refused.stderr) == (2, True)
     shutil.rmtree(service)

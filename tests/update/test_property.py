@@ -80,16 +80,17 @@ def lines_of(folder: Path) -> list[bytes]:
     return [line for path in files for line in path.read_bytes().splitlines()]
 
 
-def merge_module() -> Any:
-    """Return the service's own merge.py."""
+def module(name: str) -> Any:
+    """Return a module of the service's own update program."""
     sys.path.insert(0, str(PROJECT / ".template"))
     try:
-        return importlib.import_module("merge")
+        return importlib.import_module(name)
     finally:
         sys.path.pop(0)
 
 
-merge = merge_module()
+merge = module("merge")
+verdict = module("verdict")
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -113,7 +114,7 @@ def test_no_edit_is_lost_in_silence(contents: Any, ours: Any, theirs: Any) -> No
         trees = merge.line_ends(service, tree, sides["base"], sides["template"])
         merged = merge.merge(service, trees[0], tree, trees[1], "template")
         assert merge.lost(merged) == []
-        merge.put(merged, "")
+        merge.put(merged, "", git(service, "rev-parse", "HEAD").strip())
         # Each line of the user's is there, as often.
         assert not mine - written(service, sides["base"], "user")
         # Each line of the template's is there, or it went with a file that the user deleted, and that is named.

@@ -1,19 +1,46 @@
-"""Find out what a service was made from: which template, which of its commits, and with which answers."""
+"""Read what a service says of itself: its template, that one's commit, and its answers. Nothing of it is trusted.
+
+All that comes from the service goes through here before anything is cloned or rendered: Cookiecutter runs what it finds
+between braces, a commit may look like an option of Git, and a folder may lead out of the template.
+"""
 
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from merge import RefusedError, git, rows
+from merge import RefusedError, git
 
 MEMORY = ".cruft.json"
 RECORD = ".template/answers.json"
+LARGEST = 1_000_000  # bytes of a file that is read; records are a few hundred
 # Cookiecutter's own abbreviations.
 HOSTS = {"gh": "github.com", "gl": "gitlab.com", "bb": "bitbucket.org"}
+# What Jinja evaluates: braces anywhere, and this template's line statements.
+EVALUATED = re.compile(r"\{[%#{]|^\s*#[%]")
+CODE = ", ".join("{" + sign for sign in "%#{") + " or a leading #" + "%"  # in parts: a render shows no code
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+COMMIT = re.compile(r"\w[\w./+@^~-]*")
+# The hook's own shapes. Cookiecutter makes folders by these names before any hook can look at them.
+SHAPES = {
+    "project_slug": (
+        re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"),
+        "lower-case letters, digits and single hyphens, a letter first",
+    ),
+    "package_name": (re.compile(r"[a-z][a-z0-9_]*"), "a lower-case Python identifier"),
+}
+MADE = "the first commit of that file"
+# What no template can answer anew for code that people have written since.
+FIXED = {
+    "framework": "what you wrote is written for it; make a new service and move your code",
+    "project_slug": "it is the service's name wherever it runs",
+    "package_name": "your code imports it",
+}
+# What Cookiecutter has no default for that could be right in a service that is there.
+NEEDED = ("project_slug", "package_name", "description", "team", "otlp_protocol")
 
 
 @dataclass
@@ -23,6 +50,7 @@ class Origin:
     template: str
     commit: str
     answers: dict[str, Any]
+    source: str  # the file that the answers are from
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -33,6 +61,11 @@ class Origin:
             return f"https://{HOSTS[host]}/{rest}.git"
         return str(Path(self.template).absolute()) if Path(self.template).exists() else self.template
 
+    @property
+    def directory(self) -> str:
+        """The template's folder in its repository."""
+        return str(self.memory.get("directory") or "").strip("/")
+
     def remember(self, commit: str, context: dict[str, Any]) -> bytes:
         """Return the new content of .cruft.json, in cruft's own form."""
         memory = self.memory | {"template": self.url, "commit": commit, "context": {"cookiecutter": context}}
@@ -40,120 +73,265 @@ class Origin:
         return (json.dumps(memory, ensure_ascii=False, indent=2, separators=(",", ": ")) + "\n").encode()
 
 
-def public(context: dict[str, Any]) -> dict[str, Any]:
+def public(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers that a person gave, or could have given."""
-    return {name: value for name, value in context.items() if name[0] != "_"}
+    return {name: value for name, value in context.items() if name[:1] != "_"}
 
 
-def of(service: Path, template: str, commit: str) -> Origin:
-    """Return what the service remembers, in .cruft.json or in .template/; `template` and `commit` beat it."""
-    memory = loaded(service / MEMORY)
-    if memory:
-        try:
-            answers = public(memory["context"]["cookiecutter"])
-            origin = Origin(template or memory["template"], commit or memory["commit"], answers, memory)
-        except (KeyError, TypeError, AttributeError) as error:
+def shown(value: object) -> str:
+    """Return a value as an error shows it: on one line, and not all of a long one."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def checked(answers: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return the answers. Raise RefusedError for one that Cookiecutter would run, or that is no line of text."""
+    for name, value in answers.items():
+        if not isinstance(value, (str, bool)):
+            raise RefusedError(f"{shown(name)} in {source} must be text, got {shown(value)}.")
+        text = str(value)
+        if EVALUATED.search(text):
             raise RefusedError(
-                f"{MEMORY} must hold template, commit and context, as cruft writes them; {error!r}"
-            ) from None
+                f"{shown(name)} in {source} must be text without {CODE}, "
+                f"which Cookiecutter runs as code, got {shown(text)}."
+            )
+        if UNPRINTABLE.search(text + name):
+            raise RefusedError(f"{shown(name)} in {source} must be one line of printable text, got {shown(text)}.")
+        shape, words = SHAPES.get(name, (None, ""))
+        if shape and not (shape.fullmatch(text) and len(text) <= 52):
+            raise RefusedError(f"{name} in {source} must be {words}, at most 52 characters, got {shown(text)}.")
+    return dict(answers)
+
+
+def loaded(service: Path, name: str) -> dict[str, Any] | None:
+    """Return what a JSON file of the service holds, None where there is none."""
+    path = service / name
+    if not path.exists() and not path.is_symlink():
+        return None
+    try:
+        data = json.loads(inside(service, name))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(f"{name} must be JSON: {shown(str(error))}.") from None
+    except OSError as error:
+        raise RefusedError(f"{name} cannot be read: {error}.") from None
+    if not isinstance(data, dict):
+        raise RefusedError(f"{name} must hold a JSON object, got {shown(data)}.")
+    return data
+
+
+def inside(service: Path, name: str) -> bytes:
+    """Return a file's bytes. Raise OSError where it is not the service's own: a link may lead anywhere."""
+    path = service / name
+    if not path.is_file() or not path.resolve().is_relative_to(service.resolve()):
+        raise OSError(f"{name} is no file of the service")
+    if path.stat().st_size > LARGEST:
+        raise OSError(f"{name} is larger than {LARGEST} bytes")
+    return path.read_bytes()
+
+
+def remembered(service: Path) -> dict[str, Any] | None:
+    """Return what .cruft.json holds, in the right shape, with its answers checked; None where there is none."""
+    memory = loaded(service, MEMORY)
+    if memory is None:
+        return None
+    context = memory.get("context")
+    answers = context.get("cookiecutter") if isinstance(context, dict) else None
+    if not isinstance(answers, dict) or not {"template", "commit"} <= memory.keys():
+        raise RefusedError(
+            f"{MEMORY} must hold template, commit and context, as cruft writes them, got {shown(memory)}."
+        )
+    for name in ("template", "commit", "directory", "checkout"):
+        word(memory.get(name), f"{name} in {MEMORY}")
+    directory = str(memory.get("directory") or "")
+    if directory[:1] in ("/", "\\") or ".." in re.split(r"[/\\]", directory) or ":" in directory:
+        raise RefusedError(f"directory in {MEMORY} must be a folder inside the template, got {shown(directory)}.")
+    checked(public(answers), MEMORY)
+    return memory
+
+
+def recorded(service: Path) -> dict[str, Any] | None:
+    """Return what .template/answers.json holds, checked like .cruft.json; None where there is none."""
+    record = loaded(service, RECORD)
+    if record is None:
+        return None
+    if not isinstance(record.get("answers"), dict):
+        raise RefusedError(f"{RECORD} must hold answers, an object, got {shown(record.get('answers'))}.")
+    word(record.get("template"), f"template in {RECORD}")
+    record["answers"] = checked(public(record["answers"]), RECORD)
+    return record
+
+
+def word(value: object, name: str) -> None:
+    """Refuse what is neither null nor a line of text that Git cannot take for an option."""
+    if value is not None and (not isinstance(value, str) or UNPRINTABLE.search(value) or value[:1] == "-"):
+        raise RefusedError(f"{name} must be one line of text that begins with no hyphen, or null, got {shown(value)}.")
+
+
+def named(service: Path) -> str:
+    """Return the template that the service's records name, nothing where none does."""
+    memory = remembered(service) or {}
+    record = recorded(service) or {}
+    return memory.get("template") or record.get("template") or ""
+
+
+def of(service: Path, top: Path, template: str, commit: str, given: Mapping[str, str]) -> Origin:
+    """Return what the service remembers; what was said on the command line beats it."""
+    memory = remembered(service)
+    record = recorded(service)
+    given = checked(given, "the command line")
+    same_package(service, memory, record)
+    if memory is not None:
+        answers = public(memory["context"]["cookiecutter"])
+        others = record["answers"] if record else {}
+        origin = Origin(template, commit or memory["commit"] or "", agreed(answers, others, given), MEMORY, memory)
+    elif record is not None:
+        made = first(service, top) or record
+        answers = agreed(record["answers"], made["answers"], given, MADE)
+        origin = Origin(template, commit, answers, RECORD)
     else:
-        record = loaded(service / RECORD)
-        answers = record.get("answers") or recovered(service)
-        origin = Origin(template or record.get("template", ""), commit, answers)
+        origin = Origin(template, commit, recovered(service, given), "the service's files")
+    origin.template = template or (memory or {}).get("template") or (record or {}).get("template") or ""
     if not origin.template:
         raise RefusedError(
             f"the service has no {MEMORY}, and does not know its template. "
             'Say it once, and it is remembered: make update ARGS="--template URL".'
         )
-    package = str(origin.answers.get("package_name", ""))
-    packages = sorted(path.parent.parent.name for path in service.glob("src/*/telemetry/__init__.py"))
-    if packages and package not in packages:
-        raise RefusedError(
-            f"package_name in {MEMORY if memory else RECORD} must be {packages[0]}, as in src/, got {package!r}."
-        )
+    if origin.commit and not COMMIT.fullmatch(origin.commit):
+        raise RefusedError(f"commit in {MEMORY}, or --from, must name a commit, got {shown(origin.commit)}.")
+    elsewhere(origin, top)
     return origin
 
 
-def loaded(path: Path) -> dict[str, Any]:
-    """Return what a JSON file holds, nothing where there is none."""
+def same_package(service: Path, memory: dict[str, Any] | None, record: dict[str, Any] | None) -> None:
+    """Refuse a record that names another package than src/ holds: it is another service's."""
+    packages = sorted(path.parent.parent.name for path in service.glob("src/*/telemetry/__init__.py"))
+    told = {}
+    if memory is not None:
+        told[MEMORY] = memory["context"]["cookiecutter"].get("package_name", "")
+    if record is not None:
+        told[RECORD] = record["answers"].get("package_name", "")
+    for source, package in told.items():
+        if packages and package not in packages:
+            raise RefusedError(f"package_name in {source} must be {packages[0]}, as in src/, got {package!r}.")
+
+
+def first(service: Path, top: Path) -> dict[str, Any] | None:
+    """Return the record as it was first committed, if that is of the same version: since then only people edit it."""
+    found = git(service, "log", "--format=%H", "--diff-filter=A", "--", RECORD).split()
+    if not found:
+        return None
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
-    except ValueError as error:
-        raise RefusedError(f"{path.name} must be JSON: {error}.") from None
-    return data
+        data = json.loads(git(service, "show", f"{found[-1]}:./{RECORD}"))
+        now = loaded(service, RECORD)
+        checked(data["answers"], f"{RECORD} of {found[-1][:7]}")
+    except (ValueError, RecursionError, TypeError, LookupError, AttributeError, RefusedError):
+        return None
+    return data if now and data.get("version") == now.get("version") else None
 
 
-def recovered(service: Path) -> dict[str, Any]:
-    """Read the answers off a service that has no record of them: it is older than 0.4.0, or lost it."""
-    try:
-        project = tomllib.loads((service / "pyproject.toml").read_text())["project"]
-        (command, entry), *_ = project["scripts"].items()
-        package = entry.partition(".")[0]
-        protocol = re.search(r"otlp-proto-(\w+)", " ".join(project["dependencies"]))
-        team = re.search(
-            r'(?:SERVICE_NAMESPACE:|TEAM =) "(.*)"', (service / f"src/{package}/telemetry/resource.py").read_text()
-        )
-        title = re.search(r"^# (.*)$", (service / "README.md").read_text(), re.MULTILINE)
-        assert protocol and team
-    except (OSError, ValueError, KeyError, AssertionError) as error:
-        raise RefusedError(
-            f"the service has neither {MEMORY} nor {RECORD}, and its answers cannot be read off its files ({error!r}). "
-            f'"uvx cruft@2.16.0 link TEMPLATE" asks for them and writes {MEMORY}.'
-        ) from None
-    return {
-        "project_name": title[1] if title else command,
-        "project_slug": command,
-        "package_name": package,
-        "description": project["description"],
-        "team": team[1],
-        "otlp_protocol": protocol[1],
-    }
+def agreed(
+    answers: Mapping[str, Any], others: Mapping[str, Any], given: Mapping[str, str], beside: str = RECORD
+) -> dict[str, Any]:
+    """Return the answers that the code was made with. Refuse two that differ, unless the command line decides.
 
-
-def blobs(repository: Path, tree: str) -> dict[str, str]:
-    """Return the object of each file in a tree."""
-    entries = (entry.partition("\t") for entry in rows(git(repository, "ls-tree", "-r", "-z", tree)))
-    return {path: about.split()[2] for about, _, path in entries}
-
-
-def places(files: dict[str, str], answers: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where the template's files end up with these answers, and each one's object."""
-    for path, name in files.items():
-        top, *parts = path.split("/")
-        if top[0] == "{":
-            if parts[0] == "options":
-                if answers.get(parts[1], parts[2]) != parts[2]:
-                    continue
-                parts = parts[3:]
-            yield re.sub(r"\{+[^}]*package_name[^}]*\}+", str(answers.get("package_name")), "/".join(parts)), name
-
-
-def had(repository: Path, prefix: str) -> set[tuple[str, str]]:
-    """Return each file that the service ever had, by its path and object."""
-    found = set()
-    log = git(repository, "log", "--raw", "--no-renames", "--abbrev=40", "--format=", "-z", "--root", "-m", "HEAD")
-    parts = iter(rows(log))
-    for about in parts:
-        if about[:1] != ":":  # what stands between two commits
-            continue
-        path = next(parts)
-        if path.startswith(prefix):
-            found.add((path.removeprefix(prefix), about.split()[3]))
-    return found
-
-
-def commits(clone: Path, repository: Path, prefix: str, answers: dict[str, Any]) -> list[str]:
-    """Return the template's commits whose files, as they are copied, are most like the service's; newest first.
-
-    A service's first commit holds what it was made from, so its history tells more than its newest files.
+    Then the other one of the two is what the code still is.
     """
-    files, best, scores = had(repository, prefix), 0, {}
-    for commit in git(clone, "log", "--first-parent", "--format=%H", "HEAD").split():
-        expected = set(places(blobs(clone, commit), answers))
-        scores[commit] = len(expected & files) - len(expected - files)
-        best = max(best, len(expected & files))
-    if best < 5:
+    source = MEMORY if beside == RECORD else RECORD
+    result = dict(answers)
+    for name in [name for name in answers if name in others and others[name] != answers[name]]:
+        if name not in given:
+            raise RefusedError(
+                f"{name} is {shown(answers[name])} in {source} and {shown(others[name])} in {beside}. "
+                + repair(name, answers[name])
+            )
+        if beside == MADE or given[name] == answers[name]:
+            result[name] = others[name]
+    return result
+
+
+def repair(name: str, value: object) -> str:
+    """Return how an answer is changed: in its files and in its records, by one command."""
+    if name in FIXED:
+        return f"Put the right one back: {name} cannot be changed in a service that is there, because {FIXED[name]}."
+    text = f"{name}={value}"
+    text = text if re.fullmatch(r"[\w=.-]+", text) else f"'{text}'"
+    return f'Change an answer by the command, not in a file: make update ARGS="{text}".'
+
+
+def elsewhere(origin: Origin, top: Path) -> None:
+    """Refuse a template that is the service's own repository: its program would be run as the template's."""
+    word(origin.template, "the template")
+    own = {address(line.split()[1]) for line in git(top, "remote", "-v").splitlines() if len(line.split()) > 1}
+    if local(origin.url, top) or (address(origin.url) or "none") in own:
+        raise RefusedError(f"the template must be another repository than the service's own, got {origin.template!r}.")
+
+
+def local(url: str, *folders: Path) -> bool:
+    """Tell whether an address is a path below one of these folders."""
+    path = Path(re.sub(r"^file://(localhost)?", "", url))
+    return path.exists() and any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)
+
+
+def address(url: str) -> str:
+    """Return host and path of a repository, the same for each secure way to write it, or nothing."""
+    host, _, rest = url.partition(":")
+    if host in HOSTS:
+        url = f"https://{HOSTS[host]}/{rest}"
+    secure = re.fullmatch(
+        r"(?:https|ssh)://(?:[\w.~%+-]+(?::[\w.~%+-]*)?@)?([\w.-]+)(?::(?:22|443))?/([\w./~+-]+)", url
+    )
+    secure = secure or re.fullmatch(r"(?:[\w.-]+@)([\w.-]+):/?([\w./~+-]+)", url)
+    if not secure or ".." in secure[2].split("/"):
+        return ""
+    path = secure[2].strip("/").removesuffix(".git")
+    return f"{secure[1].lower()}/{path.lower()}"
+
+
+def recovered(service: Path, given: Mapping[str, str]) -> dict[str, Any]:
+    """Read the answers off a service that has no record of them: it is older than 0.4.0, or lost it."""
+    project = table(service)
+    scripts = project.get("scripts")
+    command, entry = next(iter(scripts.items()), ("", "")) if isinstance(scripts, dict) else ("", "")
+    dependencies = project.get("dependencies")
+    protocol = re.search(r"otlp-proto-(grpc|http)", " ".join(map(str, dependencies or [])))
+    found: dict[str, Any] = {"project_slug": command, "package_name": str(entry).partition(".")[0]}
+    found |= {"description": project.get("description", ""), "otlp_protocol": protocol[1] if protocol else ""}
+    package = given.get("package_name") or found["package_name"]
+    if SHAPES["package_name"][0].fullmatch(package):
+        resource = text(service, f"src/{package}/telemetry/resource.py")
+        team = re.search(r'(?:SERVICE_NAMESPACE:|TEAM =) "(.*)"', resource)
+        found["team"] = team[1] if team else ""
+    title = re.search(r"^# (.*)$", text(service, "README.md"), re.MULTILINE)
+    found["project_name"] = title[1] if title else command
+    answers = dict(given) | {name: value for name, value in found.items() if value}
+    if missing := [name for name in NEEDED if name not in answers]:
+        values = " ".join(f"{name}=..." for name in missing)
         raise RefusedError(
-            'nothing here is like any commit of the template; name it: make update ARGS="--from COMMIT".'
+            f"the service has neither {MEMORY} nor {RECORD}, and {listed(missing)} cannot be read off its files. "
+            f'Give what it was made with: make update ARGS="--template URL --from COMMIT {values}" '
+            "(where its Makefile knows no such command, give the same to the template's update.py)."
         )
-    return [commit for commit, score in scores.items() if score == max(scores.values())]
+    return checked(answers, "the service's files")
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return words as a sentence lists them."""
+    *head, last = words
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def table(service: Path) -> dict[str, Any]:
+    """Return the project's table in pyproject.toml, nothing where that cannot be read."""
+    try:
+        project = tomllib.loads(text(service, "pyproject.toml")).get("project")
+    except (ValueError, RecursionError):
+        return {}
+    return project if isinstance(project, dict) else {}
+
+
+def text(service: Path, name: str) -> str:
+    """Return a file's text, nothing where it cannot be read."""
+    try:
+        return inside(service, name).decode()
+    except (OSError, ValueError):
+        return ""

@@ -6,8 +6,13 @@ make update-check                      what would change; exit 1 if anything wou
 """
 
 import argparse
+import io
 import json
+import os
 import re
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,20 +22,15 @@ from typing import Any
 
 sys.dont_write_bytecode = True
 
-import cruft
+import evidence
 import merge as merging
 import origin as origins
 import verdict as verdicts
 from merge import RefusedError, git
+from origin import FIXED
 
 HERE = Path(__file__).resolve().parent
 COOKIECUTTER = "2.7.1"
-# What no template can answer anew for code that people have written since.
-FIXED = {
-    "framework": "what you wrote is written for it; make a new service and move your code",
-    "project_slug": "it is the service's name wherever it runs",
-    "package_name": "your code imports it",
-}
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -52,6 +52,8 @@ class Update:
 
     def __init__(self, asked: argparse.Namespace, scratch: Path) -> None:
         self.asked, self.scratch, self.service = asked, scratch, Path.cwd()
+        self.placed = False  # whether anything of the service was changed
+        self.before = ("", "", "")  # what the service was at
         self.report: dict[str, Any] = {"result": "refused", "from": {}, "to": {}, "settle": {}, "told": []}
         # Nothing of the person's own Cookiecutter is read or written, nor left in the temporary folder.
         config = scratch / "config.json"
@@ -66,14 +68,11 @@ class Update:
         if (status := self.hand_over()) is not None:
             return status
         self.describe()
-        wanted = self.wanted()
-        attempt = None if self.asked.check else self.attempt(wanted)
-        try:
-            merged = self.merge(*self.render(wanted))
-        except RefusedError:
-            if attempt:
-                attempt.stop()
-            raise
+        self.choices()
+        merged = self.merge(*self.render(self.wanted()))
+        if marked := self.markers(merged):
+            return marked
+        self.compare(merged)
         if merged.base == merged.theirs and (self.origin.memory or self.asked.check):
             print(f"up to date: nothing in this service changes up to {self.name(self.new)}")
             self.report |= {"result": "current", "behind": 0}
@@ -82,23 +81,55 @@ class Update:
         if self.asked.check:
             self.report["result"] = "behind"
             return 1
-        if attempt:
-            objection = attempt.objection(merged)
-            self.report["by"] = "git" if objection else "cruft"
-            print(f"\nmerged by git: {objection}" if objection else f"\ncruft {cruft.VERSION} and git come to the same")
-        merging.put(merged, self.prefix)
+        if self.state() != self.before:
+            raise RefusedError(
+                "the service changed while this ran: another commit, branch, index or file. Run it again."
+            )
+        merging.put(merged, self.prefix, self.head)
+        self.placed = True
         return self.verdict(merged)
 
     def look(self) -> None:
-        """Refuse what could not be taken back."""
-        inside = git(self.service, "rev-parse", "--show-toplevel", "--show-prefix", fails=(128,)).split("\n")
-        if len(inside) < 2 or not git(self.service, "rev-parse", "--verify", "-q", "HEAD", fails=(1,)):
+        """Refuse what could not be taken back, and what the service says of itself where that cannot be right."""
+        try:
+            inside = git(self.service, "rev-parse", "--show-toplevel", "--show-prefix").split("\n")
+        except RefusedError as reason:
+            if "dubious ownership" in str(reason):
+                raise RefusedError(
+                    "the repository belongs to another user, so Git does not open it. If you trust it: "
+                    f"git config --global --add safe.directory {shlex.quote(str(self.service))}"
+                ) from None
+            raise RefusedError("the service must be in a Git repository, and committed.") from None
+        if not git(self.service, "rev-parse", "--verify", "-q", "HEAD", fails=(1,)):
             raise RefusedError("the service must be in a Git repository, and committed.")
         self.top, self.prefix = Path(inside[0]), inside[1]
-        if dirty := git(self.top, "status", "--porcelain", "--untracked-files=normal", merging=False):
+        if git(self.top, "config", "--bool", "core.sparseCheckout", fails=(1,)).strip() == "true":
+            raise RefusedError("a sparse checkout hides files that change: git sparse-checkout disable.")
+        self.before = self.state()
+        self.head, self.branch, dirty = self.before
+        if dirty:
             raise RefusedError(f"commit or stash first, so that the update can be taken back:\n{dirty.rstrip()}")
-        self.origin = origins.of(self.service, self.asked.template, self.asked.base)
-        self.ours = git(self.top, "rev-parse", f"HEAD:{self.prefix}" if self.prefix else "HEAD^{tree}").strip()
+        self.origin = origins.of(self.service, self.top, self.asked.template, self.asked.base, self.given())
+        self.ours = git(
+            self.top, "rev-parse", f"{self.head}:{self.prefix}" if self.prefix else self.head + "^{tree}"
+        ).strip()
+
+    def state(self, untracked: str = "normal") -> tuple[str, str, str]:
+        """Return what the service is at: the commit, the branch, and what differs from the commit."""
+        head = git(self.top, "rev-parse", "HEAD").strip()
+        branch = git(self.top, "symbolic-ref", "-q", "HEAD", fails=(1,)).strip()
+        status = git(self.top, "status", "--porcelain", f"--untracked-files={untracked}", merging=False)
+        return head, branch, status
+
+    def given(self) -> dict[str, str]:
+        """Return the answers on the command line."""
+        pairs = {}
+        for text in self.asked.answer:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise RefusedError(f"an answer must be NAME=VALUE, got {text!r}.")
+            pairs[name] = value
+        return pairs
 
     def fetch(self) -> None:
         """Get the template, and find the two commits."""
@@ -109,12 +140,14 @@ class Update:
         if self.origin.commit:
             self.old = self.commit(self.origin.commit)
         else:
-            self.old, *alike = origins.commits(self.clone, self.top, self.prefix, self.origin.answers)
+            self.old, *alike = evidence.commits(self.clone, self.top, self.prefix, self.origin.answers)
             if alike:
                 self.old = self.nearest([self.old, *alike])
 
     def commit(self, name: str) -> str:
         """Return a commit of the template in full."""
+        if not origins.COMMIT.fullmatch(name):
+            raise RefusedError(f"a commit must be named by letters, digits and ./+@^~-, got {name!r}.")
         found = git(self.clone, "rev-parse", "-q", "--verify", name + "^{commit}", fails=(1, 128)).strip()
         found = (
             found
@@ -128,7 +161,10 @@ class Update:
 
     def hand_over(self) -> int | None:
         """Let the newest version of this program do the work: its mistakes are mended before they are met."""
-        newest = next(self.checkout(self.new).glob("{*")) / HERE.name
+        projects = sorted(self.checkout(self.new).glob("{*"))
+        if not projects:
+            raise RefusedError(f"{self.origin.url} holds no template of Cookiecutter.")
+        newest = projects[0] / HERE.name
         names = {path.name for folder in (HERE, newest) for path in folder.glob("*.py")}
         same = all((newest / name).is_file() and (HERE / name).is_file() for name in names)
         same = same and all((newest / name).read_bytes() == (HERE / name).read_bytes() for name in names)
@@ -136,7 +172,12 @@ class Update:
             return None
         command = [sys.executable, str(newest / "update.py"), *sys.argv[1:], "--clone", str(self.clone)]
         sys.stdout.flush()
-        status = subprocess.run(command, check=False).returncode
+        with subprocess.Popen(command) as child:
+            try:
+                status = child.wait()
+            except KeyboardInterrupt:  # it says itself how far it came
+                child.terminate()
+                status = child.wait()
         self.asked.report = None  # it has been written
         return status
 
@@ -145,7 +186,12 @@ class Update:
         folder = self.scratch / commit[:12]
         if not folder.exists():
             git(self.clone, "worktree", "add", "-q", "--detach", "--force", str(folder), commit)
-        return folder / (self.origin.memory.get("directory") or "")
+        place = folder / self.origin.directory
+        if not place.is_dir() or not place.resolve().is_relative_to(folder.resolve()):
+            raise RefusedError(
+                f"directory in {origins.MEMORY} must be a folder inside the template, got {self.origin.directory!r}."
+            )
+        return place
 
     def name(self, commit: str) -> str:
         """Return the version of a commit and the commit."""
@@ -159,13 +205,12 @@ class Update:
 
     def wanted(self) -> dict[str, Any]:
         """Return the answers that were given anew; refuse those that nobody can give."""
-        offered, _ = questions(self.checkout(self.new))
+        offered = origins.public(questions(self.checkout(self.new))[0])
         wanted = {}
-        for text in self.asked.answer:
-            name, equals, value = text.partition("=")
-            if not equals or name not in origins.public(offered):
+        for name, value in self.given().items():
+            if name not in offered:
                 raise RefusedError(
-                    f"an answer must be NAME=VALUE with a NAME of {', '.join(origins.public(offered))}, got {text!r}."
+                    f"an answer must be NAME=VALUE with a NAME of {', '.join(offered)}, got {f'{name}={value}'!r}."
                 )
             if name in FIXED and value != self.origin.answers.get(name):
                 raise RefusedError(f"{name} cannot be changed in a service that is there: {FIXED[name]}.")
@@ -192,11 +237,16 @@ class Update:
             [sys.executable],
             ["python3"],
         )
+        # In a folder of its own, so that no module and no configuration file of the service is read.
+        alone = self.scratch / "render"
+        alone.mkdir(exist_ok=True)
+        shutil.copy(HERE / "render.py", alone)
         failures = []
         for python in pythons:
             try:
                 done = subprocess.run(
-                    [*python, str(HERE / "render.py")],
+                    [*python, str(alone / "render.py")],
+                    cwd=alone,
                     input=json.dumps(jobs),
                     env=self.environment,
                     capture_output=True,
@@ -216,20 +266,38 @@ class Update:
 
     def nearest(self, commits: Sequence[str]) -> str:
         """Return the commit whose render is most like what the service was; of equals the newest."""
-        files = origins.had(self.top, self.prefix)
+        files = evidence.had(self.top, self.prefix)
         renders = self.rendered(*((commit, {}) for commit in commits[:12]))
         scores = []
         for folder, _ in renders:
-            expected = set(origins.blobs(self.top, merging.tree_of(self.top, folder)).items())
+            expected = set(evidence.blobs(self.top, merging.tree_of(self.top, folder)).items())
             scores.append(len(expected & files))
         return commits[scores.index(max(scores))]
 
-    def attempt(self, wanted: dict[str, Any]) -> cruft.Attempt:
-        """Let cruft try it in a copy meanwhile."""
-        memory = self.origin.remember(self.old, self.origin.answers)
-        attempt = cruft.Attempt(self.scratch / "copy", self.top, self.prefix, memory)
-        attempt.start(self.clone, self.new, wanted, self.environment)
-        return attempt
+    def choices(self) -> None:
+        """Refuse a recorded choice where the service's files are clearly those of another value."""
+        offered = questions(self.checkout(self.old))[0]
+        answers = self.origin.answers
+        found = evidence.chosen(self.clone, self.old, self.origin.directory, self.top, self.ours, answers)
+        for name, scores in found.items():
+            best = max(scores, key=lambda value: scores[value])
+            values = offered.get(name)
+            if not isinstance(values, list) or best not in values or answers.get(name) == best:
+                continue
+            if name in answers and answers[name] not in values:
+                raise RefusedError(
+                    f"{name} in {self.origin.source} must be one of {', '.join(values)}, got {answers[name]!r}."
+                )
+            recorded = scores.get(answers[name], 0) if name in answers else 0
+            if scores[best] < 0.5 or scores[best] - recorded < evidence.CLEARLY:
+                continue
+            if name in answers and name not in self.given():
+                how = origins.repair(name, answers[name])
+                raise RefusedError(
+                    f"{name} is {answers[name]!r} in {self.origin.source}, "
+                    f"but the service's files are those of {best!r}. {how}"
+                )
+            answers[name] = best
 
     def render(self, wanted: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
         """Render the version that the service has and the new one, without what cruft was told to skip."""
@@ -248,6 +316,42 @@ class Update:
         memory = merging.stored(self.top, self.origin.remember(self.new, context))
         merged.tree = merging.edited(self.top, merged.tree, f"100644 {memory}\t{origins.MEMORY}")
         return merged
+
+    def markers(self, merged: merging.Merge) -> int:
+        """Tell of conflict markers that were committed; return 1 where there are any, and refuse an update."""
+        brought = evidence.blobs(self.top, merged.base) | evidence.blobs(self.top, merged.theirs)
+        found = merging.committed(self.top, self.ours, brought)
+        if not found:
+            return 0
+        self.report["settle"] = dict.fromkeys(
+            found, "conflict markers were committed: keep what is right, commit again"
+        )
+        if not self.asked.check:
+            raise RefusedError(f"conflict markers were committed, settle them first: {', '.join(found)}.")
+        self.report["result"] = "markers"
+        print("conflict markers were committed; keep what is right between <<<<<<< and >>>>>>>, then commit again:")
+        for path in found:
+            print(f"  {path}")
+        return 1
+
+    def compare(self, merged: merging.Merge) -> None:
+        """Refuse a remembered commit that the service cannot be made from: all that follows from it would be wrong."""
+        package = str(self.origin.answers.get("package_name"))
+        if evidence.like(self.top, self.ours, merged.base, package):
+            return
+        if self.asked.base and merged.base != merged.theirs:
+            self.report["told"].append(f"the service's files are not like {self.name(self.old)}, which --from names")
+            return
+        try:
+            best = evidence.commits(self.clone, self.top, self.prefix, self.origin.answers)[0]
+            hint = f"The most alike is {self.name(best)}"
+            commit = best[:7] if best != self.old else "COMMIT"
+        except RefusedError:
+            hint, commit = "No commit of the template is like them", "COMMIT"
+        raise RefusedError(
+            f"the service's files are not like {self.name(self.old)}, from which it should be made. {hint}. "
+            f'Say what it was made from: make update ARGS="--from {commit}".'
+        )
 
     def describe(self) -> None:
         """Note from where to where it goes."""
@@ -274,19 +378,38 @@ class Update:
     def verdict(self, merged: merging.Merge) -> int:
         """Look at what is there now, run the telemetry tests, and say what is left to do."""
         report = self.report
+        put = self.state("no")
         report["settle"] = verdicts.settle(merged, self.service)
         tests = "" if report["settle"] or self.asked.without_tests else verdicts.test(self.service, self.environment)
         report["result"] = "conflicts" if report["settle"] else "tests failed" if tests else "updated"
         report["tests"] = "not run" if report["settle"] or self.asked.without_tests else tests or "passed"
+        if not self.still(put):
+            report["result"] = "moved"
         report |= {"title": verdicts.title(report), "body": verdicts.body(report)}
         print(f"\n{verdicts.told(report)}")
         return 0 if report["result"] == "updated" else 1
+
+    def truth(self, interrupted: bool = False) -> str:
+        """Return whether anything was changed, for the last line of an update that did not come to its end."""
+        changed = self.placed or (interrupted and self.before[0] and self.state() != self.before)
+        return f"The update is in the tree; the way back: {verdicts.BACK}" if changed else "Nothing was changed."
+
+    def still(self, put: tuple[str, str, str]) -> bool:
+        """Tell whether HEAD is what was merged, and the files are as they were put; uv.lock may be new."""
+        head, branch, status = self.state("no")
+        lock = f"{self.prefix}uv.lock"
+        lines = [[line for line in text.splitlines() if line[3:] != lock] for text in (status, put[2])]
+        return (head, branch) == (self.head, self.branch) and lines[0] == lines[1]
 
 
 def questions(folder: Path) -> tuple[dict[str, Any], str]:
     """Return the questions that a template asks, with their defaults, and the file that holds them."""
     file = (folder / "cookiecutter").with_suffix(".json")
-    return json.loads(file.read_text()), str(file)
+    try:
+        asked: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise RefusedError(f"the template has no {file.name} that can be read: {error}.") from None
+    return asked, str(file)
 
 
 def entries(folder: Path) -> Iterator[tuple[str, str]]:
@@ -297,16 +420,41 @@ def entries(folder: Path) -> Iterator[tuple[str, str]]:
         yield part.split()[1], part.rstrip() + "\n"
 
 
+def unwritable(file: Path) -> str:
+    """Make the report's folder; return why the report cannot be written there, before there is one to write."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return str(error)
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        return f"{file} is a folder, or is not yours to write"
+    return ""
+
+
 def main(given: Sequence[str]) -> int:
     """Update or check; print the truth, and return it."""
     asked = arguments(given)
-    with tempfile.TemporaryDirectory(prefix="update-") as scratch:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names that are no text
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the scratch folder goes
+    if asked.report and (problem := unwritable(asked.report)):
+        print(
+            f"make update: --report must name a file that can be written: {problem}. Nothing was changed.",
+            file=sys.stderr,
+        )
+        return 2
+    with merging.scratch_folder("update-") as scratch:
         update = Update(asked, Path(scratch))
         try:
             return update.run()
-        except RefusedError as reason:
-            print(f"make update: {reason} Nothing was changed.", file=sys.stderr)
-            update.report["reason"] = str(reason)
+        except KeyboardInterrupt:
+            print(f"make update: interrupted. {update.truth(interrupted=True)}", file=sys.stderr)
+            update.report |= {"result": "refused", "reason": "interrupted"}
+            return 130
+        except (RefusedError, OSError) as reason:
+            print(f"make update: {reason} {update.truth()}", file=sys.stderr)
+            update.report |= {"result": "refused", "reason": str(reason)}
             return 2
         finally:
             if asked.report:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 URLS = frozenset({"url.full", "url.query", "http.url", "http.target"})
 KEPT = ("kind", "context", "parent", "resource", "instrumentation_scope", "links", "start_time", "end_time")
 COUNTS = ("dropped_attributes", "dropped_events", "dropped_links")
-LONG_NAME = 255  # characters; a shorter limit for attributes does not hold for names
+SHORT_TEXT = 255  # characters of a name or a body that are kept, however short attributes must be
 # A span that can be told what the SDK's limits have dropped from its original.
 Copy: Any = type("Copy", (ReadableSpan,), dict.fromkeys(COUNTS, 0))
 
@@ -64,12 +64,11 @@ class BoundedLogProcessor(BatchLogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         record = log_record.log_record
         attributes: Any = record.attributes  # the SDK's own kind of mapping, empty or not
-        if isinstance(record.body, str):
-            record.body = record.body[: limit(OTHERS)]
+        record.body = cut(record.body, max(limit(OTHERS), SHORT_TEXT))
         if EXCEPTION_MESSAGE in attributes:  # the stack trace ends with it
             attributes[EXCEPTION_MESSAGE] = cut(attributes[EXCEPTION_MESSAGE], limit(SPAN))
         if not self._long_texts.has_room(attributes, {**attributes, "": record.body}):
-            record.body = cut(record.body, limit(SPAN))
+            record.body = cut(record.body, max(limit(SPAN), SHORT_TEXT))
             for name, value in attributes.items():
                 attributes[name] = cut(value, limit(SPAN))
         super().on_emit(log_record)
@@ -88,7 +87,7 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
     are cut to the same limit here; all texts of its events, stack traces too, to `event_limit`.
     """
     urls = URLS.intersection(span.attributes or ())
-    if not (urls or span.events or span.status.description or len(span.name) > LONG_NAME):
+    if not (urls or span.events or span.status.description or len(span.name) > SHORT_TEXT):
         return span
     length = limit(SPAN)
     attributes = dict(span.attributes or {})
@@ -97,7 +96,7 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
         attributes[name] = scrub_url(f"{query}{attributes[name]}").removeprefix(query)
     description = span.status.description and scrub(span.status.description)[:length]
     copy: ReadableSpan = Copy(
-        name=span.name[: max(length, LONG_NAME)],
+        name=span.name[: max(length, SHORT_TEXT)],
         attributes=attributes,
         events=[_event(event, length, event_limit) for event in span.events],
         status=Status(span.status.status_code, description),
