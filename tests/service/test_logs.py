@@ -46,7 +46,7 @@ def test_exporting_logs_makes_no_logs(protocol: Any, projects: Projects) -> None
     assert [(log.body, log.trace_id, log.span_id) for log in records] == [("sold out", span.trace_id, span.span_id)]
 
 
-SIMILAR = ["requests_inbox", "grpc_gateway.api", "urllib3x", "opentelemetrics", "payment_service.telemetry_rules"]
+SIMILAR = ["requests_inbox", "grpc_gateway.api", "urllib3x", "opentelemetry_rules", "payment_service.telemetry_rules"]
 LIBRARIES = ["requests", "requests.sessions", "grpc._channel", "urllib3.connectionpool", "opentelemetry.sdk"]
 NAMED = """
 import logging

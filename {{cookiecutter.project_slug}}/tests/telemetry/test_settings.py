@@ -191,7 +191,7 @@ def test_what_was_learnt_is_masked_wherever_it_is_repeated() -> None:
     assert masking.mask("token of mine") == "token of mine"
 
 
-@pytest.mark.parametrize("logger", ["requests_inbox", "grpc_gateway", "urllib3x", "opentelemetrics.app"])
+@pytest.mark.parametrize("logger", ["requests_inbox", "grpc_gateway", "urllib3x", "opentelemetry_rules.app"])
 def test_a_logger_of_your_own_is_not_masked(logger: str) -> None:
     """A name that only begins like OpenTelemetry's or a library's is yours: its records keep arguments and exception."""
     error = ValueError("sold out")
