@@ -430,7 +430,6 @@ def test_the_report_is_for_a_person(projects: Projects, protocol: Protocol) -> N
         ("http://unix-gateway:4317", ["unix-gateway", 4317]),
         ("unixcollector:4317", ["unixcollector", 4317]),
         ("unix:/run/collector.sock", ["", 0]),
-        ("unix-abstract:collector", ["", 0]),
     ],
 )
 def test_only_the_scheme_unix_is_a_socket(endpoint: str, route: list[object], projects: Projects) -> None:
