@@ -10,8 +10,12 @@ from .telemetry import TraceFormatter
 
 
 def write_to_stdout() -> None:
-    """Send the root logger's lines, from INFO on, to standard output; a root that has handlers stays as it is."""
+    """Send the root logger's lines, from INFO on, to standard output.
+
+    A root logger that has handlers stays as it is.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every URL with its query string
+    # At INFO httpx writes every URL with its query string.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,5 +1,6 @@
-"""OpenTelemetry, set up in the one order that works. To import it puts the OTEL_* variables of this process right.
+"""OpenTelemetry, set up in the one order that works.
 
+To import it puts the OTEL_* variables of this process right.
 Your code may use the names in `__all__`. The modules of this package change with the template.
 """
 

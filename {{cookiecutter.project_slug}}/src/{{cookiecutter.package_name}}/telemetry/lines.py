@@ -6,8 +6,9 @@ import sys
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
-# What a terminal or a reader of lines would act on: control characters, other ends of lines, directions of writing,
-# and lone surrogates, which cannot be printed at all. Messages and paths from outside may hold any of them.
+# What a terminal or a reader of lines would act on: control characters, other ends of lines,
+# directions of writing, and lone surrogates, which cannot be printed at all. Messages and paths
+# from outside may hold any of them.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 RECORD = re.compile(r"\d{4}-\d\d-\d\d ")  # what a line begins with, see write_to_stdout()
 
@@ -29,7 +30,7 @@ class TraceFormatter(logging.Formatter):
         escaped = map(escape, traceback)
         return "\n".join([line, *(f"  {text}" if RECORD.match(text) else text for text in escaped)])
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, the standard library's name
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
         """Return the line, without the traceback that may follow it."""
         line, span = escape(super().formatMessage(record)), get_current_span().get_span_context()
         ids = f" trace_id={format_trace_id(span.trace_id)} span_id={format_span_id(span.span_id)}"
@@ -37,8 +38,12 @@ class TraceFormatter(logging.Formatter):
 
 
 def write_to_stdout() -> None:
-    """Send the root logger's lines, from INFO on, to standard output; a root that has handlers stays as it is."""
+    """Send the root logger's lines, from INFO on, to standard output.
+
+    A root logger that has handlers stays as it is.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every URL with its query string
+    # At INFO httpx writes every URL with its query string.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -30,7 +30,10 @@ _known: set[str] = set()
 
 
 def is_below(logger: str, names: Sequence[str]) -> bool:
-    """Tell whether a logger has one of the names or is below it: `requests.x` is, `requests_x` is not."""
+    """Tell whether a logger has one of the names or is below it.
+
+    `requests.x` is below `requests`, and `requests_x` is not.
+    """
     return any(logger == name or logger.startswith(f"{name}.") for name in names)
 
 

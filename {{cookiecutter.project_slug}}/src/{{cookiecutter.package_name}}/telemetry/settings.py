@@ -167,7 +167,7 @@ _DOTTED |= {"deployment_environment": "deployment.environment.name", "service_in
 
 
 def _is_unknown(service: str) -> bool:
-    """Tell whether it is the SDK's name for a service without one; `unknown_services` is somebody's own."""
+    """Tell whether it is the SDK's name for a service that has none."""
     return re.fullmatch("unknown_service(:.*)?", service) is not None
 
 
@@ -207,7 +207,7 @@ class _Judgement:
                 self.replace("misspelt", name, BESIDE["misspelt"].format(meant), got="a value that is not shown")
 
     def values(self) -> None:
-        """Judge each value by every rule for its variable; the first that refuses it is the one that is told."""
+        """Judge each value by all rules for its variable; report the first that refuses it."""
         for variable, value in self.given.items():
             for key, names, accepts, expected in RULES if variable in self.settled else ():
                 if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):

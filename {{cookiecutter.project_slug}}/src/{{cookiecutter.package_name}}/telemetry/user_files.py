@@ -25,7 +25,7 @@ def write_to_stdout() -> None:
 def _module(name: str) -> ModuleType | None:
     """Return a module of the service, or None if there is no such file.
 
-    Looked for rather than tried: an import that fails inside your file is an error that you must see.
+    It catches no ImportError: if an import inside your file fails, you must see the error.
     """
     full_name = f"{SERVICE}.{name}"
     return import_module(full_name) if find_spec(full_name) else None
