@@ -1,7 +1,9 @@
 """Faults of the path, each seeded on a real receiver: found, told apart, named with what to change."""
 
+import json
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,7 @@ import pytest
 from ..conftest import Projects
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver
-from ..harness.service import free_port
+from ..harness.service import clean_environment, free_port
 from .run import LIMIT, Report, ahead, doctor
 
 pytestmark = pytest.mark.slow
@@ -420,3 +422,29 @@ def test_the_report_is_for_a_person(projects: Projects, protocol: Protocol) -> N
     assert lines[at + 1].split()[0] == "fix:"
     assert "WARNING" not in report.out
     assert "WARNING" in report.err
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "route"),
+    [
+        ("http://unix-gateway:4317", ["unix-gateway", 4317]),
+        ("unixcollector:4317", ["unixcollector", 4317]),
+        ("unix:/run/collector.sock", ["", 0]),
+    ],
+)
+def test_only_the_scheme_unix_is_a_socket(endpoint: str, route: list[object], projects: Projects) -> None:
+    """A host whose name begins with `unix` is looked at like any other; a unix socket has no host and port."""
+    code = """
+import json
+from payment_service.telemetry import doctor_otlp
+print(json.dumps(doctor_otlp.route("traces")[:2]))
+"""
+    done = subprocess.run(
+        [projects("grpc") / ".venv/bin/python", "-c", code],
+        env=clean_environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == route

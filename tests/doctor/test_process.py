@@ -1,5 +1,6 @@
 """Faults of the process: who else sets OpenTelemetry up, what is installed, and what an import starts."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -134,3 +135,18 @@ def test_an_application_that_cannot_be_imported_is_no_fault_of_telemetry(project
     assert (report.status, [*report.notes]) == (0, ["not-imported"]), report
     assert "no database" in report.notes["not-imported"]
     assert "noise" not in report.out
+
+
+def test_names_that_only_look_like_opentelemetrys_are_no_finding(projects: Projects, tmp_path: Path) -> None:
+    """A folder called my_auto_instrumentation and a thread called Otello are somebody's own."""
+    project = projects("grpc")
+    folder = tmp_path / "my_auto_instrumentation"
+    folder.mkdir()
+    (folder / "sitecustomize.py").touch()
+    thread = "\nimport threading\nthreading.Thread(target=threading.Event().wait, name='Otello', daemon=True).start()\n"
+    with Receiver("grpc") as receiver:
+        paths = changed(tmp_path, project, thread)["PYTHONPATH"]
+        report = doctor(
+            project, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, PYTHONPATH=f"{folder}{os.pathsep}{paths}"
+        )
+    assert (report.status, report.findings) == (0, {}), report

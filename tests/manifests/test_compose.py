@@ -46,7 +46,6 @@ def test_its_parts_exist(framework: str, rendered: Callable[..., Path]) -> None:
     assert "agent" in services["service"]["depends_on"]
     assert services["service"]["restart"] == "unless-stopped"
     assert (project / "deploy" / services["service"]["build"]["context"] / "Dockerfile").is_file()
-    assert int(services["service"]["stop_grace_period"].removesuffix("s")) > 15 + 5
 
 
 def test_only_this_machine_reaches_it(framework: str, rendered: Callable[..., Path]) -> None:

@@ -66,13 +66,12 @@ def test_the_agents_token_is_in_a_file_of_its_own(rendered: Any) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_service_ends_in_time_and_in_order(framework: str, rendered: Any) -> None:
-    """It has more time than it needs, its status after SIGTERM is a success, and the agent ends after it.
+    """Its status after SIGTERM is a success, and the agent ends after it.
 
     Whatever else it ends with, it is started again.
     """
     text = (rendered(framework=framework, deployment="systemd") / "deploy" / UNITS[0]).read_text()
     settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", text))
-    assert int(settings["TimeoutStopSec"]) > 15 + 5
     assert settings["SuccessExitStatus"] == "143"
     assert settings["Restart"] == "always"
     assert "otel-agent.service" in settings["After"].split()

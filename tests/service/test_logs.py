@@ -46,6 +46,33 @@ def test_exporting_logs_makes_no_logs(protocol: Any, projects: Projects) -> None
     assert [(log.body, log.trace_id, log.span_id) for log in records] == [("sold out", span.trace_id, span.span_id)]
 
 
+SIMILAR = ["requests_inbox", "grpc_gateway.api", "urllib3x", "opentelemetry_rules", "payment_service.telemetry_rules"]
+LIBRARIES = ["requests", "requests.sessions", "grpc._channel", "urllib3.connectionpool", "opentelemetry.sdk"]
+NAMED = """
+import logging
+from payment_service import telemetry
+telemetry.configure()
+for name in %r:
+    logging.getLogger(name).error("sold %%s", "out")
+telemetry.shutdown()
+"""
+
+
+def test_a_logger_with_a_similar_name_is_exported(projects: Projects) -> None:
+    """Records of `requests_inbox` and the like are the service's, and leave as log records; a library's own do not."""
+    done = subprocess.run(
+        [projects("grpc") / ".venv/bin/python", "-c", NAMED % (SIMILAR + LIBRARIES)],
+        env=clean_environment() | {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "console"},
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    lines = re.findall(r"ERROR (\S+): sold out", done.stdout)
+    assert lines == SIMILAR + LIBRARIES
+    assert done.stdout.count('"body": "sold out"') == len(SIMILAR)
+
+
 FORGED = "2026-11-27 00:00:00,000 INFO forged"
 NUMBERS = [*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF]
 HOSTILE = rf"""

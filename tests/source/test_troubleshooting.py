@@ -2,13 +2,33 @@
 
 import re
 
+import pytest
+
 from . import troubleshooting
+from .settings import settings
 from .table import findings
 
 
 def test_the_page_is_up_to_date() -> None:
     """The page is what the tables give; `python -m tests.source.troubleshooting` writes it."""
     assert troubleshooting.PAGE.read_text() == troubleshooting.page()
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_the_page_says_what_each_rule_says(protocol: str) -> None:
+    """Each rule stands on the page in the words of the ERROR, with either protocol."""
+    for key, _, _, expected in settings(protocol).RULES:
+        assert expected in troubleshooting.rules()[key][1], key
+
+
+def test_a_computed_expectation_is_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new rule stands on the page in its own words, however its expectation is written."""
+    for protocol in ("grpc", "http"):
+        expected = " or ".join(("red", f"{protocol}-green"))
+        new = ("colour", "COLOUR", bool, expected)
+        monkeypatch.setattr(settings(protocol), "RULES", (*settings(protocol).RULES, new))
+    row = "| `colour` | `OTEL_COLOUR` | red or grpc-green (OTLP over HTTP: red or http-green) |"
+    assert row in troubleshooting.page()
 
 
 def test_every_key_is_on_the_page_once() -> None:

@@ -1,11 +1,11 @@
 """Writes docs/troubleshooting.md from the tables that the service's own messages come from."""
 
-import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from . import template
-from .table import assigned, findings
+from .settings import settings
+from .table import findings
 
 PAGE = template.ROOT / "docs" / "troubleshooting.md"
 HEAD = """# Troubleshooting
@@ -28,42 +28,19 @@ SECTIONS = {
 }
 
 
-def _rows() -> Iterator[tuple[str, str, str]]:
-    """Yield key, pattern and expectation of each of settings.RULES, as they are written."""
-    (path,) = template.python(f"{template.TELEMETRY}settings.py")
-    tables = [node for node in template.tree(path).body if isinstance(node, ast.AnnAssign)]
-    (rules,) = [node.value for node in tables if ast.unparse(node.target) == "RULES"]
-    assert isinstance(rules, ast.Tuple)
-    for row in rules.elts:
-        assert isinstance(row, ast.Tuple)
-        key, pattern, _, expected = row.elts
-        names = assigned("settings", pattern.id) if isinstance(pattern, ast.Name) else ast.literal_eval(pattern)
-        yield ast.literal_eval(key), names, _words(expected)
-
-
-def _words(node: ast.expr) -> str:
-    """Return what an expectation says, with the name of what each protocol has of its own."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.Name):
-        return str(assigned("settings", node.id))
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_words(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values)
-    name = ast.unparse(node)
-    return {
-        "protocol.PROTOCOL": "grpc (or http/protobuf)",
-        "protocol.ENDPOINT": "http://host:port or https://host:port",
-    }.get(name, "gzip or none (over HTTP deflate, too)")
-
-
 def rules() -> Mapping[str, tuple[str, str]]:
     """Return the variables and the expectation of each rule for one value, by key."""
-    return {key: (_variables(pattern), expected) for key, pattern, expected in _rows()}
+    grpc, http = (settings(protocol).RULES for protocol in ("grpc", "http"))
+    found = {}
+    for (key, pattern, _, expected), (*_, over_http) in zip(grpc, http, strict=True):
+        words = expected if over_http == expected else f"{expected} (OTLP over HTTP: {over_http})"
+        found[key] = _variables(pattern), words
+    return found
 
 
 def beside() -> Mapping[str, str]:
     """Return the expectation of each rule for several values, by key."""
-    found: Mapping[str, str] = assigned("settings", "BESIDE")
+    found: Mapping[str, str] = settings("grpc").BESIDE
     return found
 
 

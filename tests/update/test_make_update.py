@@ -16,7 +16,7 @@ from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-LIFECYCLE = "src/payment_service/telemetry/settings.py"
+SETTINGS = "src/payment_service/telemetry/settings.py"
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -39,10 +39,10 @@ def test_the_whole_of_it(past: History, make: Make) -> None:
         in done.stdout
     )
     assert f"## {NEXT}" in done.stdout and f"## {CURRENT}" not in done.stdout
-    assert f"M {LIFECYCLE}" in done.stdout
+    assert f"M {SETTINGS}" in done.stdout
     assert "uv run --quiet pytest" in done.stdout and re.search(r"\d+ passed", done.stdout)
     assert "telemetry tests: passed" in done.stdout
-    assert "In the next version" in (service / LIFECYCLE).read_text()
+    assert "In the next version" in (service / SETTINGS).read_text()
     assert MINE in (service / "src/payment_service/transactions.py").read_text()
     assert git(service, "ls-files", "--others", "--exclude-standard") == ""
     after = set(git(service, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory").splitlines())
@@ -71,15 +71,15 @@ def test_failing_telemetry_tests_are_no_success(make: Make) -> None:
 def test_a_conflict_stops_a_commit(make: Make) -> None:
     """Git itself refuses to commit a conflict before it is settled; settled, the next update finds nothing to do."""
     service = make()
-    edit(service / LIFECYCLE, '"""', f'"""{MINE}: ')
+    edit(service / SETTINGS, '"""', f'"""{MINE}: ')
     commit(service)
     done = run(service, "make", "update")
     assert done.returncode != 0
-    assert f"{LIFECYCLE}: both changed it" in done.stdout
+    assert f"{SETTINGS}: both changed it" in done.stdout
     assert run(service, "git", "commit", "-m", "too early").returncode != 0
-    text = (service / LIFECYCLE).read_text()
+    text = (service / SETTINGS).read_text()
     assert "<<<<<<< yours\n" in text and f">>>>>>> template {NEXT}\n" in text
-    (service / LIFECYCLE).write_text(re.sub(r"<<<<<<< .*\n((?:.*\n)*?)=======\n(?:.*\n)*?>>>>>>> .*\n", r"\1", text))
+    (service / SETTINGS).write_text(re.sub(r"<<<<<<< .*\n((?:.*\n)*?)=======\n(?:.*\n)*?>>>>>>> .*\n", r"\1", text))
     commit(service)
     assert update(service, "--check").returncode == 0
 
@@ -89,7 +89,7 @@ def test_check_changes_nothing(make: Make) -> None:
     service = make()
     done = run(service, "make", "update-check")
     assert done.returncode != 0
-    assert f"-> {NEXT}" in done.stdout and f"M {LIFECYCLE}" in done.stdout
+    assert f"-> {NEXT}" in done.stdout and f"M {SETTINGS}" in done.stdout
     assert git(service, "status", "--porcelain", "--ignored") == ""
 
 

@@ -1,6 +1,7 @@
 """What is said, and done, about OTEL_* variables."""
 
 import importlib
+import logging
 
 import pytest
 
@@ -188,6 +189,23 @@ def test_what_was_learnt_is_masked_wherever_it_is_repeated() -> None:
         assert "REDACTED" in masked
         assert not any(secret in masked for secret in ("s3cret", "k3y", "p4ss")), masked
     assert masking.mask("token of mine") == "token of mine"
+
+
+@pytest.mark.parametrize("logger", ["requests_inbox", "grpc_gateway", "urllib3x", "opentelemetry_rules.app"])
+def test_a_logger_of_your_own_is_not_masked(logger: str) -> None:
+    """A name that only begins like OpenTelemetry's or a library's is yours: its records keep arguments and exception."""
+    error = ValueError("sold out")
+    for name, is_masked in ((logger, False), (f"opentelemetry.{logger}", True)):
+        record = logging.LogRecord(name, logging.ERROR, "", 0, "order %d", (1,), (ValueError, error, None))
+        assert masking.Masked().filter(record)
+        assert (record.args is None, record.exc_info is None) == (is_masked, is_masked)
+
+
+def test_a_service_may_be_called_nearly_unknown() -> None:
+    """Only the SDK's own name for a service without one is refused: unknown_service, alone or before a colon."""
+    assert settings.judge({"OTEL_SERVICE_NAME": "unknown_services-api"})[1] == []
+    assert settings.judge({"OTEL_RESOURCE_ATTRIBUTES": "service.name=unknown_service_2"})[1] == []
+    assert len(settings.judge({"OTEL_SERVICE_NAME": "unknown_service:python"})[1]) == 1
 
 
 def test_a_child_process_finds_nothing_wrong() -> None:

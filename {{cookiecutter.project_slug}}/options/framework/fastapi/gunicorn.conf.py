@@ -30,7 +30,7 @@ def on_starting(server: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Configure after the fork, in each worker: threads and connections do not survive it."""
-    worker.cfg.set("graceful_timeout", max(1, int(server.cfg.graceful_timeout - telemetry.lifecycle.DEADLINE_SECONDS)))
+    worker.cfg.set("graceful_timeout", max(1, int(server.cfg.graceful_timeout - telemetry.DEADLINE_SECONDS)))
     telemetry.configure()
 
 

@@ -1,4 +1,8 @@
-"""OpenTelemetry, set up in the one order that works. To import it puts the OTEL_* variables of this process right."""
+"""OpenTelemetry, set up in the one order that works.
+
+To import it puts the OTEL_* variables of this process right.
+Your code may use the names in `__all__`. The modules of this package change with the template.
+"""
 
 import logging
 import os
@@ -9,8 +13,26 @@ problems = settings.settle()  # before the imports below: OpenTelemetry raises o
 
 from opentelemetry import _logs, metrics, propagate, trace
 
-from ..log_lines import write_to_stdout
 from . import instrumentation, lifecycle, masking, propagation, providers, quiet, resource, summary
+from .lifecycle import DEADLINE_SECONDS
+from .lines import TraceFormatter
+from .masking import scrub
+#% if cookiecutter.framework == "celery"
+from .queue_tracing import trace_tasks
+#% endif
+from .user_files import write_to_stdout
+
+__all__ = [
+    "DEADLINE_SECONDS",
+    "TraceFormatter",
+    "configure",
+    "report",
+    "scrub",
+    "shutdown",
+#% if cookiecutter.framework == "celery"
+    "trace_tasks",
+#% endif
+]
 
 log = logging.getLogger(__name__)
 
@@ -68,5 +90,5 @@ def report() -> None:
 
 
 def shutdown() -> None:
-    """Send what is queued and stop, within lifecycle.DEADLINE_SECONDS; a second call does nothing."""
+    """Send what is queued and stop, within DEADLINE_SECONDS; a second call does nothing."""
     lifecycle.drain()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
+from pathlib import PurePath
 
 from packaging.requirements import Requirement
 
@@ -20,7 +21,7 @@ ZERO_CODE = "opentelemetry.instrumentation.auto_instrumentation"
 SPARE = 1.0  # seconds that are left when the import of the application must have ended
 # Imports the application as a server would before it forks, with a configure() that only remembers its callers.
 CHILD = """
-import importlib, json, os, sys, threading
+import importlib, json, os, re, sys, threading
 package, application, pipe = sys.argv[1:]
 sys.argv[1:] = []
 telemetry = importlib.import_module(package + ".telemetry")
@@ -31,7 +32,7 @@ try:
     importlib.import_module(application)
 except BaseException as error:
     failed = f"{type(error).__name__}: {error}"
-threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("Otel")]
+threads = [thread.name for thread in threading.enumerate() if re.match("Otel[A-Z]", thread.name)]
 seen = {"calls": calls, "threads": threads, "before": before, "after": summary.installed(), "failed": failed}
 os.write(int(pipe), json.dumps(seen).encode())
 os._exit(0)
@@ -93,9 +94,9 @@ def _foreign(value: str, providers: dict[str, str]) -> Check:
 def around() -> Iterator[Check]:
     """Yield who else sets OpenTelemetry up in this process."""
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    wrapped = [entry for entry in path if entry.rstrip("/").endswith("auto_instrumentation")]
-    site = str(getattr(sys.modules.get("sitecustomize"), "__file__", ""))
-    if wrapped or "auto_instrumentation" in site or ZERO_CODE in sys.modules:
+    wrapped = [entry for entry in path if PurePath(entry).name == "auto_instrumentation"]
+    site = PurePath(getattr(sys.modules.get("sitecustomize"), "__file__", None) or "")
+    if wrapped or site.parent.name == "auto_instrumentation" or ZERO_CODE in sys.modules:
         detail = f"PYTHONPATH has {wrapped[0]}" if wrapped else "its sitecustomize is loaded"
         yield finding("process", "zero-code", detail=detail)
     if providers := installed():

@@ -11,8 +11,11 @@ from itertools import groupby
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from wrapt import register_post_import_hook
 
+from . import masking
+
 log = logging.getLogger(__name__)
 _NOT_HERE = {"{{ cookiecutter.framework }}", "logging"}  # the application sees to its framework; logging is at the end
+EXPORTING = ("opentelemetry", "urllib3", "requests", "grpc")  # the loggers of what an export uses
 
 
 def start() -> None:
@@ -48,4 +51,4 @@ def send_log_records() -> None:
     LoggingInstrumentor().instrument()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LoggingHandler):  # what an export logs would be exported, and log again, for ever
-            handler.addFilter(lambda log: not log.name.startswith(("opentelemetry", "urllib3", "requests", "grpc")))
+            handler.addFilter(lambda record: not masking.is_below(record.name, EXPORTING))

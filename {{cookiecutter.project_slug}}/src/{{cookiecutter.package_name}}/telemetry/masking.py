@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
 # The names of resource attributes, and the shapes of values, that no span should carry.
@@ -27,6 +27,14 @@ MALFORMED = "a caller's trace headers (baggage, tracestate) are malformed, and n
 QUERY = re.compile(r"(?:\?|(?<!\s)#)\S+|&[^?=&#\s]*=\S+")
 PART = re.compile(r"([?&#](?:[^?=&#\s]*+=)?+)([^&#\s]+)")
 _known: set[str] = set()
+
+
+def is_below(logger: str, names: Sequence[str]) -> bool:
+    """Tell whether a logger has one of the names or is below it.
+
+    `requests.x` is below `requests`, and `requests_x` is not.
+    """
+    return any(logger == name or logger.startswith(f"{name}.") for name in names)
 
 
 def scrub(text: str) -> str:
@@ -93,9 +101,9 @@ class Masked(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through, its secrets taken out; those of propagators rarely."""
-        if record.name.startswith(PROPAGATORS):
+        if is_below(record.name, PROPAGATORS):
             return self._replaced(record)
-        if record.name.startswith(LOGGERS):
+        if is_below(record.name, LOGGERS):
             record.msg, record.args = mask(record.getMessage()), None
             if record.exc_info:
                 formatted = record.exc_text or logging.Formatter().formatException(record.exc_info)

@@ -14,13 +14,13 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-from ..baggage import SPAN_ATTRIBUTES
 from . import otlp
 from .items import LOG_RECORDS, SPANS
 from .lifecycle import no_fork
 from .points import split_what_is_too_large
 from .processors import BoundedLogProcessor, ScrubbingProcessor
 from .retrying import RetryingExporter
+from .user_files import span_attributes
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None
     if exporters is None:
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if SPAN_ATTRIBUTES:
-        provider.add_span_processor(BaggageSpanProcessor(SPAN_ATTRIBUTES.__contains__))
+    if copied := span_attributes():
+        provider.add_span_processor(BaggageSpanProcessor(copied.__contains__))
     for exporter in exporters:
         provider.add_span_processor(ScrubbingProcessor(exporter))
     return provider

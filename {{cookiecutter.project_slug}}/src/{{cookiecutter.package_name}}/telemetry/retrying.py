@@ -88,7 +88,8 @@ class RetryingExporter:
     def shutdown(self) -> None:
         """Send what waits here, once more, and end the exporter."""
         self.hurry()
-        self._try()
+        for batch in self._waiting:
+            self._sender.send(batch.pieces)
         self._sender.log_dropped()
         self._exporter.shutdown()
 

@@ -166,6 +166,11 @@ _DOTTED = {
 _DOTTED |= {"deployment_environment": "deployment.environment.name", "service_instance_id": "service.instance.id"}
 
 
+def _is_unknown(service: str) -> bool:
+    """Tell whether it is the SDK's name for a service that has none."""
+    return re.fullmatch("unknown_service(:.*)?", service) is not None
+
+
 class Problem(str):
     """One sentence about a bad setting; `key` is where docs/troubleshooting.md has it."""
 
@@ -202,7 +207,7 @@ class _Judgement:
                 self.replace("misspelt", name, BESIDE["misspelt"].format(meant), got="a value that is not shown")
 
     def values(self) -> None:
-        """Judge each value by the first rule for its variable."""
+        """Judge each value by all rules for its variable; report the first that refuses it."""
         for variable, value in self.given.items():
             for key, names, accepts, expected in RULES if variable in self.settled else ():
                 if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
@@ -250,7 +255,7 @@ class _Judgement:
     def identity(self) -> None:
         """Take out of the resource what hides the service, mixes its processes up, or is nobody else's business."""
         name, attributes = "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"
-        if self.settled.get(name, "").startswith("unknown_service"):
+        if _is_unknown(self.settled.get(name, "")):
             self.replace("unknown-service", name, BESIDE["unknown-service"], rest="the code's")
         kept: list[str] = []
         wrong: dict[str, str] = {}
@@ -263,7 +268,7 @@ class _Judgement:
                 wrong["underscore"], item = _DOTTED[key], f"{_DOTTED[key]}={value}"
             if _DOTTED.get(key, key) == "service.instance.id":
                 wrong["shared-instance"] = ""
-            elif _DOTTED.get(key, key) == "service.name" and value.startswith("unknown_service"):
+            elif _DOTTED.get(key, key) == "service.name" and _is_unknown(value):
                 wrong["unknown-service"] = ""
             else:
                 kept.append(item)

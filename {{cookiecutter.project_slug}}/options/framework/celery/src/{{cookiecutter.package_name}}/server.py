@@ -7,7 +7,6 @@ from opentelemetry import trace
 
 from . import telemetry
 from .tasks import app, process_transaction
-from .telemetry.masking import scrub
 
 
 def run() -> None:
@@ -23,6 +22,6 @@ def send(amount_cents: int) -> None:
         with trace.get_tracer(__name__).start_as_current_span("send"):
             process_transaction.delay(amount_cents)
     except Exception as error:  # noqa: BLE001, a sentence says it better than a traceback
-        raise SystemExit(f"nothing was sent; REDIS_URL is {scrub(app.conf.broker_url)}: {error}") from None
+        raise SystemExit(f"nothing was sent; REDIS_URL is {telemetry.scrub(app.conf.broker_url)}: {error}") from None
     finally:
         telemetry.shutdown()

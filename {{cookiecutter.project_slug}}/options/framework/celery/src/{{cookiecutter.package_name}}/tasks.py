@@ -8,7 +8,6 @@ from typing import Any
 from celery import Celery, signals
 
 from . import telemetry, transactions, worker
-from .telemetry import queue_tracing
 
 processes = os.environ.get("WEB_CONCURRENCY", "2")  # Celery's own default is one for each core
 if not (processes.isdecimal() and int(processes)):
@@ -59,12 +58,10 @@ def stop_child(**_: Any) -> None:
     """Drain before a process of a prefork pool is gone: the pool ends it one second after this returns."""
     draining = Thread(target=telemetry.shutdown, daemon=True)
     draining.start()
-    draining.join(telemetry.lifecycle.DEADLINE_SECONDS - 1)
+    draining.join(telemetry.DEADLINE_SECONDS - 1)
 
 
-signals.before_task_publish.connect(queue_tracing.hand_over)
-signals.task_prerun.connect(queue_tracing.begin)  # after start(), which is called first
-signals.task_postrun.connect(queue_tracing.end)
+telemetry.trace_tasks(signals)  # after start() is connected, which must be called first
 
 
 @app.task(name="process_transaction")

@@ -7,7 +7,6 @@ from opentelemetry import propagate, trace
 from redis import Redis
 
 from . import telemetry
-from .telemetry.masking import scrub
 from .worker import QUEUE, REDIS_URL, work
 
 
@@ -25,6 +24,6 @@ def send(amount_cents: int) -> None:
             propagate.inject(message)
             redis.rpush(QUEUE, json.dumps(message))
     except Exception as error:  # noqa: BLE001, a sentence says it better than a traceback
-        raise SystemExit(f"nothing was sent; REDIS_URL is {scrub(REDIS_URL)}: {error}") from None
+        raise SystemExit(f"nothing was sent; REDIS_URL is {telemetry.scrub(REDIS_URL)}: {error}") from None
     finally:
         telemetry.shutdown()

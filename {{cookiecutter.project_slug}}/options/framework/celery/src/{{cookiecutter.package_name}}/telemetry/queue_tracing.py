@@ -11,6 +11,16 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 tracer = trace.get_tracer(__name__)
 
 
+def trace_tasks(signals: Any) -> None:
+    """Connect Celery's signals, so that a task continues the trace of its sender.
+
+    Call it after configure() is connected to task_prerun: Celery calls receivers in that order.
+    """
+    signals.before_task_publish.connect(hand_over)
+    signals.task_prerun.connect(begin)
+    signals.task_postrun.connect(end)
+
+
 def hand_over(headers: dict[str, Any], **_: Any) -> None:
     """Write the sender's trace context and baggage into the headers of the message, when a task is sent."""
     propagate.inject(headers)

@@ -43,7 +43,7 @@ def route(signal: str) -> Route:
     if not papers[0]:
         papers = [os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", ""), "", ""]
     target = re.sub(r"^(dns:(//[^/]*/)?|ipv4:|ipv6:)", "", url.netloc if "://" in endpoint and url.netloc else endpoint)
-    if target.startswith("unix"):
+    if target.startswith("unix:"):
         return Route("", 0, tls, *papers)
     host, port = re.fullmatch(r"(?s)(.*?)(?::(\d+))?", target).groups()  # type: ignore[union-attr]
     return Route(host.strip("[]"), int(port or 443), tls, *papers)

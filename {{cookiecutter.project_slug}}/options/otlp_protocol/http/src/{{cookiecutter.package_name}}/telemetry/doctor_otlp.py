@@ -93,7 +93,7 @@ def proxy(signal: str) -> tuple[str, str]:
 def send(signal: str, item: Any, _: Sequence[ReadableSpan], seconds: float) -> Answer:
     """Send an item as the service would, and read the receiver's answer."""
     session = Recorder()
-    provided = [name for name in os.environ if name.startswith("OTEL_PYTHON_EXPORTER_OTLP_HTTP")]  # its own session
+    provided = [name for name in os.environ if name.startswith("OTEL_PYTHON_EXPORTER_OTLP_HTTP_")]  # its own session
     exporter = EXPORTERS[signal]() if provided else EXPORTERS[signal](session=session)
     result: list[str] = []
 
