@@ -219,6 +219,24 @@ def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
     assert [point for part in parts for *_, point in telemetry.points.points(part)] == [point for *_, point in piece]
 
 
+def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that is busy for a moment gets the metrics of this export; one that stays away fails it in time."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    monkeypatch.setattr(telemetry.points, "PAUSE_SECONDS", 0.01)
+    provider = MeterProvider([reader := InMemoryMetricReader()], shutdown_on_exit=False)
+    provider.get_meter("t").create_counter("sum").add(1)
+    data = reader.get_metrics_data()
+    for busy, result in ((3, "SUCCESS"), (1000, "FAILURE")):
+        answers = iter([("AGAIN", "x")] * busy + [("TAKEN", "")])
+        receiver = Receiver(telemetry, lambda _, answers=answers: next(answers))
+        exporter = SimpleNamespace(export=lambda data, to=receiver: to.export([data]))
+        telemetry.points.split_what_is_too_large(exporter)
+        began = time.monotonic()
+        assert exporter.export(data).name == result
+        assert time.monotonic() - began < 1
+        assert (receiver.taken == [data]) == (result == "SUCCESS")
+
+
 def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is one piece; with long texts it is as many as keep their texts below the limit, in its order."""
     monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)

@@ -1,5 +1,7 @@
 """Splits metrics that are too large for the receiver, down to a single data point."""
 
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -10,21 +12,30 @@ from opentelemetry.sdk.metrics import export as sdk
 from .items import POINTS
 from .sending import Piece, Sender
 
+PAUSE_SECONDS = 1.0
+
 Point = tuple[sdk.ResourceMetrics, sdk.ScopeMetrics, sdk.Metric, Any]
 
 
 def split_what_is_too_large(exporter: Any) -> None:
     """Make an exporter of metrics send in pieces what the receiver does not take whole.
 
-    What it does not take now is not sent again: points are sums since the start of the process,
-    and the next export brings them.
+    What it does not take within the timeout of an export is not kept: points are sums since the
+    start of the process, and the next export brings them.
     """
     export = exporter.export
     sender = Sender(POINTS, lambda piece: export(nested(piece)))
+    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 10)
 
     def export_in_pieces(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
-        answer = sender.send([[*points(data)]])
-        return sdk.MetricExportResult.FAILURE if answer else sdk.MetricExportResult.SUCCESS
+        end = time.monotonic() + timeout
+        pieces = [[*points(data)]]
+        while answer := sender.send(pieces):
+            pause = max(PAUSE_SECONDS, answer.wait_seconds)
+            if time.monotonic() + pause > end:
+                return sdk.MetricExportResult.FAILURE
+            time.sleep(pause)
+        return sdk.MetricExportResult.SUCCESS
 
     exporter.export = export_in_pieces
 
