@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -219,6 +220,11 @@ def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
     assert [point for part in parts for *_, point in telemetry.points.points(part)] == [point for *_, point in piece]
 
 
+def next_of(answers: Iterator[tuple[str, str]], _: list[Any]) -> tuple[str, str]:
+    """Return the next answer, whatever is asked."""
+    return next(answers)
+
+
 def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that is busy for a moment gets the metrics of this export; one that stays away fails it in time."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
@@ -228,7 +234,7 @@ def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypa
     data = reader.get_metrics_data()
     for busy, result in ((3, "SUCCESS"), (1000, "FAILURE")):
         answers = iter([("AGAIN", "x")] * busy + [("TAKEN", "")])
-        receiver = Receiver(telemetry, lambda _, answers=answers: next(answers))
+        receiver = Receiver(telemetry, partial(next_of, answers))
         exporter = SimpleNamespace(export=lambda data, to=receiver: to.export([data]))
         telemetry.points.split_what_is_too_large(exporter)
         began = time.monotonic()
