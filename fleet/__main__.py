@@ -27,6 +27,9 @@ GOOD = {"current", "updated"}
 # A clone holds whatever a service's people put there: no hook of it is run.
 GIT = ("git", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
 
+# What this command, and the weekly workflow, call their commits.
+OURS = re.compile(r"(CONFLICTS in \d+: |TESTS FAIL: |UNCERTAIN: )?Update to template .*")
+
 Row = dict[str, Any]
 
 
@@ -138,10 +141,19 @@ def handed_on(clone: Path, told: Mapping[str, Any], push: bool) -> Row:
         if done.returncode:
             return {"result": "failed", "reason": done.stderr.strip()}
     if push:
+        if theirs := persons_commits(clone):
+            return {"result": "failed", "reason": f"{BRANCH} has commits of a person, not overwritten: {theirs}"}
         done = run(clone, *GIT, "push", "-q", "--force", "origin", f"HEAD:refs/heads/{BRANCH}")
         if done.returncode:
             return {"result": "failed", "reason": done.stderr.strip()}
     return {"pushed": push}
+
+
+def persons_commits(clone: Path) -> str:
+    """Return the subjects of what people have committed on the branch, which a push would throw away."""
+    shown = run(clone, *GIT, "log", "--format=%s", f"HEAD..origin/{BRANCH}", "--")
+    subjects = shown.stdout.splitlines() if not shown.returncode else []
+    return "; ".join(subject for subject in subjects if not OURS.fullmatch(subject))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -152,8 +164,8 @@ def table(rows: Sequence[Row]) -> str:
         behind = "-" if row["behind"] is None else f"{row['behind']} commits"
         reason = re.sub(r"\s+", " ", row.get("reason") or "")
         result = row["result"] + (f" ({', '.join(row['settle'])})" if row.get("settle") else "")
-        result = origin.UNPRINTABLE.sub("?", result)
-        lines.append((row["repository"], row["version"], behind, result + (f": {reason}" if reason else "")))
+        result = origin.UNPRINTABLE.sub("?", result + (f": {reason}" if reason else ""))
+        lines.append((row["repository"], row["version"], behind, result))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]) for line in lines
@@ -179,7 +191,8 @@ def main(given: Sequence[str]) -> int:
             print(f"{taken[0]} exists already: give --into an empty folder. Nothing was done.", file=sys.stderr)
             return 2
         with ThreadPoolExecutor(max(1, asked.jobs)) as pool:
-            services = [into.resolve(), *(Path(name) for name in names if Path(name).exists())]
+            paths = [Path(re.sub(r"^file://(localhost)?", "", name)) for name in names]
+            services = [into.resolve(), *(path for path in paths if path.exists())]
             futures = {
                 pool.submit(treat, name, folder.resolve(), asked, services): name for name, folder in folders.items()
             }

@@ -263,12 +263,81 @@ def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History
         ("https://github.com/o/r", "https://github.com/x/../o/r", False),
         ("https://github.com/o/r", "https://github.com:8443/o/r", False),
         ("git@evil:github.com/o/r", "gh:o/r", False),
+        ("mallory@github.com:o/r", "git@github.com:o/r", False),
+        ("ssh://mallory@github.com/o/r", "gh:o/r", False),
+        ("git@example.com:/o/r", "git@example.com:o/r", False),
     ],
 )
 def test_an_address_is_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
     """The secure ways to write one repository's address are equal; nothing else is."""
     script = "import sys; from fleet.__main__ import origin; a, b = map(origin.address, sys.argv[1:]); print(bool(a) and a == b)"
     assert run(ROOT, sys.executable, "-c", script, one, other).stdout.strip() == str(same)
+
+
+def test_fleet_takes_no_link_of_a_service_for_an_address(past: History, make: Make, tmp_path: Path) -> None:
+    """A link whose name is the template's address does not lead to another service's code, whatever --template says."""
+    mark = tmp_path / "ran"
+    service = make()
+    evil = tmp_path / "evil"
+    git(tmp_path, "clone", "-q", str(past.template), str(evil))
+    program = next(evil.glob("*project_slug*")) / ".template/update.py"
+    program.write_text(f"open({str(mark)!r}, 'w')\n" + program.read_text())
+    commit(evil)
+    (service / "https:" / "example.invalid").mkdir(parents=True)
+    (service / "https:" / "example.invalid" / "template").symlink_to(evil)
+    rewrite(service / MEMORY, lambda data: data.update(commit="HEAD"))
+    commit(service)
+    assert fleet("check", service, "--template", "https://example.invalid/template")["status"] == 1
+    rewrite(service / MEMORY, lambda data: data.update(template="https://example.invalid/template"))
+    commit(service)
+    assert update(service, "--check").returncode == 2
+    assert not mark.exists()
+
+
+def test_fleet_knows_a_service_by_its_file_address(past: History, make: Make, tmp_path: Path) -> None:
+    """A service that the list names as file:// is no template for itself either."""
+    service = make()
+    rewrite(service / MEMORY, lambda data: data.update(template=str(service), commit="HEAD"))
+    commit(service)
+    file, report = tmp_path / "list.txt", tmp_path / "report.json"
+    file.write_text(f"file://{service}\n")
+    run(ROOT, sys.executable, "-m", "fleet", "check", str(file), "--report", str(report))
+    assert json.loads(report.read_text())[0]["result"] == "refused"
+
+
+def test_fleet_overwrites_no_commit_of_a_person(make: Make) -> None:
+    """What somebody has settled by hand on the branch template-update stays there, and the row says so."""
+    service = make()
+    git(service, "config", "receive.denyCurrentBranch", "ignore")
+    assert fleet("update", service, "--push")["pushed"] is True
+    git(service, "switch", "-q", "template-update")
+    git(service, "commit", "-q", "--allow-empty", "-m", "settled by hand")
+    git(service, "switch", "-q", "-")
+    row = fleet("update", service, "--push")
+    assert (row["result"], "settled by hand" in row["reason"]) == ("failed", True), row
+    assert git(service, "log", "-1", "--format=%s", "template-update").strip() == "settled by hand"
+
+
+def test_an_answer_is_never_advised_as_code(make: Make) -> None:
+    """An answer that a shell or make would run is not part of the command that the program recommends."""
+    service = make()
+    rewrite(service / MEMORY, lambda data: data["context"]["cookiecutter"].update(description="Pay $(touch ran) now"))
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, "ARGS=" in done.stderr) == (2, False), done.stderr
+
+
+def test_a_record_without_the_service_s_name_is_refused(make: Make) -> None:
+    """A name that no record holds is asked for, and not replaced by the template's default."""
+    service = make()
+    for file in (MEMORY, ".template/answers.json"):
+        rewrite(
+            service / file,
+            lambda data: data.get("answers", data.get("context", {}).get("cookiecutter")).pop("project_slug"),
+        )
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, "project_slug must be among the answers" in done.stderr) == (2, True), done.stderr
 
 
 def test_fleet_runs_no_hook(past: History, make: Make, tmp_path: Path) -> None:

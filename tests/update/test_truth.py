@@ -217,7 +217,7 @@ def conflict(begin: str = "<<<<<<< yours", end: str = f">>>>>>> template {NEXT}"
     [
         ("src/payment_service/refunds.py", conflict()),
         ("src/payment_service/refunds.py", conflict().replace("\n", "\r\n")),
-        ("README.md", conflict("<<<<<<< HEAD", ">>>>>>> 1234567 (a message)")),
+        ("src/payment_service/app.py", conflict("<<<<<<< HEAD", ">>>>>>> 1234567 (a message)")),
         ("README.md", conflict("<<<<<<< yours:README.md", f">>>>>>> template {NEXT}:docs/README.md")),
     ],
     ids=["our labels", "CRLF", "other labels in a file of the template", "labels with paths"],
@@ -236,6 +236,7 @@ def test_committed_markers_are_told(version: str, name: str, text: str, make: Ma
     assert git(service, "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("name", ["docs/git.md", "README.md"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -248,11 +249,12 @@ def test_committed_markers_are_told(version: str, name: str, text: str, make: Ma
     ],
     ids=["shown", "in a sentence", "indented", "no end", "no begin", "a title"],
 )
-def test_a_document_may_show_markers(text: str, make: Make) -> None:
-    """What only looks like a conflict, in a file that the template does not bring, is none."""
+def test_a_document_may_show_markers(text: str, name: str, make: Make) -> None:
+    """What only looks like a conflict, in a document, is none, also in one that the template brings."""
     service = make(NEXT)
     (service / "docs").mkdir()
-    (service / "docs/git.md").write_text(text)
+    with (service / name).open("a") as file:
+        file.write(text)
     commit(service)
     done = update(service, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -304,6 +306,10 @@ def test_the_advice_for_each_kind_of_conflict_works(kind: str, choice: int, tmp_
     merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     unmerged = set(git(tmp_path, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")[:-1])
     settle = verdict.settle(merged, tmp_path)
+    if choice == 0:  # the way back comes first, and what it takes away is put again
+        done = run(tmp_path, "sh", "-ec", verdict.UNMERGED + verdict.BACK)
+        assert (done.returncode, git(tmp_path, "status", "--porcelain")) == (0, ""), done.stderr
+        merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     assert unmerged == set(settle) != set()
     assert not re.search(r"~[0-9a-f]{40}", json.dumps(settle))
     for sentence in settle.values():
@@ -332,6 +338,27 @@ def test_a_report_into_a_missing_folder_is_written(make: Make, tmp_path: Path) -
         done = update(service, "--without-tests", "--report", str(wrong))
         assert (done.returncode, "--report" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
         assert git(service, "status", "--porcelain") == ""
+
+
+def test_a_report_replaces_nothing_but_a_report(make: Make) -> None:
+    """A file that is there keeps what is in it, uncommitted lines too, unless it is an earlier report."""
+    service = make()
+    (service / "README.md").write_text("precious\n")
+    done = update(service, "--check", "--report", "README.md")
+    assert (done.returncode, "README.md is there, and is no report" in done.stderr) == (2, True), done.stderr
+    assert (service / "README.md").read_text() == "precious\n"
+
+
+def test_a_merge_that_is_under_way_is_named(make: Make) -> None:
+    """An update in the middle of a merge would become one commit with it: refused."""
+    service = make()
+    git(service, "switch", "-q", "-c", "side")
+    git(service, "commit", "-q", "--allow-empty", "-m", "side")
+    git(service, "switch", "-q", "-")
+    git(service, "commit", "-q", "--allow-empty", "-m", "main")
+    git(service, "merge", "-q", "--no-commit", "--no-ff", "side")
+    done = update(service, "--without-tests")
+    assert (done.returncode, "git merge --abort" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_sparse_checkout_is_named(make: Make) -> None:

@@ -246,7 +246,8 @@ def put(merged: Merge, prefix: str, head: str) -> None:
         if name in hidden:
             raise RefusedError(
                 f"{name} is marked skip-worktree or assume-unchanged, so Git does not look at your edits: "
-                f"git update-index --no-skip-worktree --no-assume-unchanged {shlex.quote(name)}"
+                f"cd {shlex.quote(str(top))} && git update-index --no-skip-worktree {shlex.quote(name)} "
+                f"&& git update-index --no-assume-unchanged {shlex.quote(name)}"
             )
         for place in (Path(name), *list(Path(name).parents)[:-1]) if letter == "A" else ():
             there = top / place
@@ -263,7 +264,7 @@ def put(merged: Merge, prefix: str, head: str) -> None:
         git(top, "update-index", "-z", "--index-info", given=given, merging=False)
 
 
-OURS = (re.compile(rb"<<<<<<< yours(:.*)?"), re.compile(rb">>>>>>> template \d[\w.+-]*(:.*)?"))
+OURS = (re.compile(rb"<<<<<<< yours(:.*)?"), re.compile(rb">>>>>>> template \S+( .*)?"))
 ANYBODYS = (re.compile(rb"<<<<<<< .*"), re.compile(rb">>>>>>> .*"))
 
 
@@ -284,11 +285,10 @@ def marked(data: bytes, labels: tuple[re.Pattern[bytes], re.Pattern[bytes]] = AN
 def committed(repository: Path, tree: str, brought: Collection[str]) -> list[str]:
     """Return the files of a tree that hold conflict markers which somebody committed.
 
-    The labels that our own merge writes count everywhere, others only in files that the template brings: a document may
-    show markers.
+    The labels that our own merge writes count everywhere, others only in files that the template brings and that are no
+    documents: a document may show markers.
     """
     found = git(repository, "grep", "--no-color", "-z", "-l", "-G", "-e", "^<<<<<<< ", tree, fails=(1,))
     names = [name.partition(":")[2] for name in rows(found)]
-    return [
-        name for name in names if marked(content(repository, f"{tree}:{name}"), ANYBODYS if name in brought else OURS)
-    ]
+    code = {name for name in brought if not name.endswith((".md", ".rst", ".txt"))}
+    return [name for name in names if marked(content(repository, f"{tree}:{name}"), ANYBODYS if name in code else OURS)]

@@ -59,6 +59,8 @@ class Origin:
         host, _, rest = self.template.partition(":")
         if host in HOSTS:
             return f"https://{HOSTS[host]}/{rest}.git"
+        if ":" in self.template:  # an address, whatever a link in the service has for a name
+            return self.template
         return str(Path(self.template).absolute()) if Path(self.template).exists() else self.template
 
     @property
@@ -76,6 +78,11 @@ class Origin:
 def public(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers that a person gave, or could have given."""
     return {name: value for name, value in context.items() if name[:1] != "_"}
+
+
+def printable(text: str) -> str:
+    """Return a text whose file names write no second line and move no cursor."""
+    return "\n".join(UNPRINTABLE.sub("?", line) for line in text.split("\n"))
 
 
 def shown(value: object) -> str:
@@ -190,6 +197,8 @@ def of(service: Path, top: Path, template: str, commit: str, given: Mapping[str,
         origin = Origin(template, commit, answers, RECORD)
     else:
         origin = Origin(template, commit, recovered(service, given), "the service's files")
+    if missing := [name for name in ("project_slug", "package_name") if not origin.answers.get(name)]:
+        raise RefusedError(f"{listed(missing)} must be among the answers in {origin.source}: put it back.")
     origin.template = template or (memory or {}).get("template") or (record or {}).get("template") or ""
     if not origin.template:
         raise RefusedError(
@@ -237,7 +246,7 @@ def agreed(
     Then the other one of the two is what the code still is.
     """
     source = MEMORY if beside == RECORD else RECORD
-    result = dict(answers)
+    result = {**others, **answers}
     for name in [name for name in answers if name in others and others[name] != answers[name]]:
         if name not in given:
             raise RefusedError(
@@ -254,15 +263,18 @@ def repair(name: str, value: object) -> str:
     if name in FIXED:
         return f"Put the right one back: {name} cannot be changed in a service that is there, because {FIXED[name]}."
     text = f"{name}={value}"
-    text = text if re.fullmatch(r"[\w=.-]+", text) else f"'{text}'"
+    if not re.fullmatch(r"[\w=., -]+", text, re.ASCII):  # make and the shell would change it, or run it
+        return "Put the right one into both files."
+    text = text if " " not in text else f"'{text}'"
     return f'Change an answer by the command, not in a file: make update ARGS="{text}".'
 
 
 def elsewhere(origin: Origin, top: Path) -> None:
     """Refuse a template that is the service's own repository: its program would be run as the template's."""
     word(origin.template, "the template")
-    own = {address(line.split()[1]) for line in git(top, "remote", "-v").splitlines() if len(line.split()) > 1}
-    if local(origin.url, top) or (address(origin.url) or "none") in own:
+    remotes = [line.split()[1] for line in git(top, "remote", "-v").splitlines() if len(line.split()) > 1]
+    own = {address(re.sub("^http:", "https:", url)) for url in remotes}
+    if local(origin.url, top) or (address(re.sub("^http:", "https:", origin.url)) or "none") in own:
         raise RefusedError(f"the template must be another repository than the service's own, got {origin.template!r}.")
 
 
@@ -273,14 +285,16 @@ def local(url: str, *folders: Path) -> bool:
 
 
 def address(url: str) -> str:
-    """Return host and path of a repository, the same for each secure way to write it, or nothing."""
+    """Return host and path of a repository, the same for each secure way to write it, or nothing.
+
+    By ssh only the user git counts, and a path from there: another user has another home.
+    """
     host, _, rest = url.partition(":")
     if host in HOSTS:
         url = f"https://{HOSTS[host]}/{rest}"
-    secure = re.fullmatch(
-        r"(?:https|ssh)://(?:[\w.~%+-]+(?::[\w.~%+-]*)?@)?([\w.-]+)(?::(?:22|443))?/([\w./~+-]+)", url
-    )
-    secure = secure or re.fullmatch(r"(?:[\w.-]+@)([\w.-]+):/?([\w./~+-]+)", url)
+    secure = re.fullmatch(r"https://(?:[\w.~%+-]+(?::[\w.~%+-]*)?@)?([\w.-]+)(?::443)?/([\w./~+-]+)", url)
+    secure = secure or re.fullmatch(r"ssh://git@([\w.-]+)(?::22)?/([\w.~+-][\w./~+-]*)", url)
+    secure = secure or re.fullmatch(r"git@([\w.-]+):([\w.~+-][\w./~+-]*)", url)
     if not secure or ".." in secure[2].split("/"):
         return ""
     path = secure[2].strip("/").removesuffix(".git")

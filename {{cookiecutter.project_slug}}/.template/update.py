@@ -103,6 +103,8 @@ class Update:
         if not git(self.service, "rev-parse", "--verify", "-q", "HEAD", fails=(1,)):
             raise RefusedError("the service must be in a Git repository, and committed.")
         self.top, self.prefix = Path(inside[0]), inside[1]
+        if git(self.top, "rev-parse", "-q", "--verify", "MERGE_HEAD", fails=(1, 128)):
+            raise RefusedError("a merge is under way: commit it first, or git merge --abort.")
         if git(self.top, "config", "--bool", "core.sparseCheckout", fails=(1,)).strip() == "true":
             raise RefusedError("a sparse checkout hides files that change: git sparse-checkout disable.")
         self.before = self.state()
@@ -135,7 +137,8 @@ class Update:
         """Get the template, and find the two commits."""
         self.clone = self.asked.clone or self.scratch / "template"
         if not self.asked.clone:
-            git(self.service, "clone", "-q", "--", self.origin.url, str(self.clone), merging=False)
+            # From the scratch folder: Git takes an address for a path where the service has a link of that name.
+            git(self.scratch, "clone", "-q", "--", self.origin.url, str(self.clone), merging=False)
         self.new = self.commit(self.asked.to)
         if self.origin.commit:
             self.old = self.commit(self.origin.commit)
@@ -300,7 +303,7 @@ class Update:
             answers[name] = best
 
     def render(self, wanted: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
-        """Render the version that the service has and the new one, without what cruft was told to skip."""
+        """Render the version that the service has and the new one."""
         (base, _), (theirs, context) = self.rendered((self.old, {}), (self.new, wanted))
         for name in sorted(origins.public(context).keys() - self.origin.answers.keys()):
             self.report["told"].append(f"{name} is a new question; answered by its default, {context[name]!r}")
@@ -327,7 +330,8 @@ class Update:
             found, "conflict markers were committed: keep what is right, commit again"
         )
         if not self.asked.check:
-            raise RefusedError(f"conflict markers were committed, settle them first: {', '.join(found)}.")
+            listed = ", ".join(origins.UNPRINTABLE.sub("?", name) for name in found)
+            raise RefusedError(f"conflict markers were committed, settle them first: {listed}.")
         self.report["result"] = "markers"
         print("conflict markers were committed; keep what is right between <<<<<<< and >>>>>>>, then commit again:")
         for path in found:
@@ -397,8 +401,10 @@ class Update:
     def still(self, put: tuple[str, str, str]) -> bool:
         """Tell whether HEAD is what was merged, and the files are as they were put; uv.lock may be new."""
         head, branch, status = self.state("no")
-        lock = f"{self.prefix}uv.lock"
-        lines = [[line for line in text.splitlines() if line[3:] != lock] for text in (status, put[2])]
+        # Git writes a name with a space or an umlaut between quotes.
+        lines = [
+            [line for line in text.splitlines() if not line.rstrip('"').endswith("uv.lock")] for text in (status, put[2])
+        ]
         return (head, branch) == (self.head, self.branch) and lines[0] == lines[1]
 
 
@@ -417,7 +423,16 @@ def entries(folder: Path) -> Iterator[tuple[str, str]]:
     path = folder / "CHANGELOG.md"
     text = path.read_text() if path.is_file() else ""
     for part in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
-        yield part.split()[1], part.rstrip() + "\n"
+        if len(words := part.split()) > 1:
+            yield words[1], part.rstrip() + "\n"
+
+
+def is_report(file: Path) -> bool:
+    """Tell whether a file is a report of an earlier run, which may be replaced."""
+    try:
+        return "result" in json.loads(file.read_text())
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def unwritable(file: Path) -> str:
@@ -426,6 +441,8 @@ def unwritable(file: Path) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return str(error)
+    if file.is_file() and file.stat().st_size and not is_report(file):
+        return f"{file} is there, and is no report"
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         return f"{file} is a folder, or is not yours to write"
     return ""
@@ -453,7 +470,7 @@ def main(given: Sequence[str]) -> int:
             update.report |= {"result": "refused", "reason": "interrupted"}
             return 130
         except (RefusedError, OSError) as reason:
-            print(f"make update: {reason} {update.truth()}", file=sys.stderr)
+            print(f"make update: {origins.printable(str(reason))} {update.truth()}", file=sys.stderr)
             update.report |= {"result": "refused", "reason": str(reason)}
             return 2
         finally:

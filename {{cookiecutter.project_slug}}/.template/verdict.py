@@ -11,6 +11,7 @@ from typing import Any
 from merge import Merge, changes, content, git, marked, names
 
 BACK = "git restore --staged --worktree ."
+UNMERGED = "git add -u . && "  # first: Git restores no unmerged path that the commit does not have
 
 
 def settle(merged: Merge, service: Path) -> dict[str, str]:
@@ -142,7 +143,8 @@ def told(report: Mapping[str, Any]) -> str:
         lines += [f"updated to {version}, but the telemetry tests do not pass: {report['tests']}"]
     else:
         lines += [f"updated to {version}; telemetry tests: {report['tests']}. Look at it: git diff --staged"]
-    return "\n".join([*lines, f"the way back: {BACK}"])
+    back = UNMERGED + BACK if report["settle"] else BACK
+    return "\n".join([*lines, f"the way back: {back}"])
 
 
 def body(report: Mapping[str, Any]) -> str:
