@@ -403,7 +403,8 @@ class Update:
         head, branch, status = self.state("no")
         # Git writes a name with a space or an umlaut between quotes.
         lines = [
-            [line for line in text.splitlines() if not line.rstrip('"').endswith("uv.lock")] for text in (status, put[2])
+            [line for line in text.splitlines() if not line.rstrip('"').endswith("uv.lock")]
+            for text in (status, put[2])
         ]
         return (head, branch) == (self.head, self.branch) and lines[0] == lines[1]
 
