@@ -9,7 +9,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv._incubating.metrics import otel_metrics
 
-from .limits import long_text_bytes
+from .limits import text_bytes
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Items:
 
 
 def _span_bytes(span: ReadableSpan) -> int:
-    return sum(long_text_bytes(event.attributes or {}) for event in span.events)
+    return sum(text_bytes(event.attributes or {}) for event in span.events)
 
 
 def _record_bytes(record: ReadableLogRecord) -> int:
-    return long_text_bytes({**(record.log_record.attributes or {}), "": record.log_record.body})
+    return text_bytes({**(record.log_record.attributes or {}), "": record.log_record.body})
 
 
 SPANS = Items(

@@ -12,7 +12,7 @@ OTHERS = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"
 
 # A long text is one above the limit for spans, such as a stack trace. So much of them may wait, in
 # bytes, for each signal. While more waits, they are cut to the limit for spans.
-LONG_TEXT_BYTES = 64 * 1024 * 1024
+LONG_TEXT_BYTES = 32 * 1024 * 1024
 
 
 def limit(variable: str) -> int:
@@ -20,11 +20,10 @@ def limit(variable: str) -> int:
     return int(os.environ.get(variable) or sys.maxsize)
 
 
-def long_text_bytes(attributes: Mapping[str, Any]) -> int:
-    """Return how much memory the long texts take."""
-    longest = limit(SPAN)
+def text_bytes(attributes: Mapping[str, Any], longer_than: int = 0) -> int:
+    """Return how much memory the texts take, or those that are longer than so many characters."""
     texts = [text for text in attributes.values() if isinstance(text, str)]
-    return sum(sys.getsizeof(text) for text in texts if len(text) > longest)
+    return sum(sys.getsizeof(text) for text in texts if len(text) > longer_than)
 
 
 class LongTexts:
@@ -37,7 +36,7 @@ class LongTexts:
 
     def has_room(self, owner: object, attributes: Mapping[str, Any]) -> bool:
         """Return whether the long texts may stay; they count until their owner is gone."""
-        size = long_text_bytes(attributes)
+        size = text_bytes(attributes, longer_than=limit(SPAN))
         if not size:
             return True
         with self._lock:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 Piece = list[Any]  # some items of a batch, in their order
 
-# Of long texts in one request: receivers take 4 MiB by default, and encoding takes three times as much memory.
+# Of the texts of exceptions in one request: receivers take 4 MiB by default, and encoding takes three times as much memory.
 TEXT_BYTES = 2 * 1024 * 1024
 SECONDS_BETWEEN_LINES = 60.0  # about the same cause
 # So many items that are refused one by one, and none taken between them, speak of a quota and not of a size.
@@ -45,7 +45,7 @@ class Sender:
             self._counter = items.create_counter(metrics.get_meter("opentelemetry-sdk"))
 
     def pieces(self, batch: Piece) -> list[Piece]:
-        """Return a batch in pieces for send(): one, unless the batch is full of long texts."""
+        """Return a batch in pieces for send(): one, unless the batch is full of texts."""
         pieces: list[Piece] = [[]]
         size = 0
         for item in batch:
