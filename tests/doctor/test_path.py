@@ -420,8 +420,8 @@ def test_the_report_is_for_a_person(projects: Projects, protocol: Protocol) -> N
     at = next(number for number, line in enumerate(lines) if line.startswith("finding"))
     assert "nothing listens at 127.0.0.1" in lines[at]
     assert lines[at + 1].split()[0] == "fix:"
-    assert "WARNING" not in report.out
-    assert "WARNING" in report.err
+    assert "ERROR" not in report.out
+    assert "ERROR" in report.err
 
 
 @pytest.mark.parametrize(
