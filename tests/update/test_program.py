@@ -1,11 +1,14 @@
 """The update program in a service: plain Python, typed, small, and without anything that has to be installed."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fleet.__main__ import OURS, program
 
 from .shell import PROJECT
 
@@ -35,3 +38,13 @@ def test_its_types_are_right() -> None:
     command += ["--disable-error-code", "import-untyped", *map(str, PROGRAM)]
     done = subprocess.run(command, cwd=PROJECT.parent / "tests", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("result", ["updated", "conflicts", "tests failed", "moved"])
+def test_what_a_commit_of_an_update_is_called_is_known_everywhere(result: str) -> None:
+    """A title is no person's commit, for the fleet command and for the weekly workflow; another subject is one for both."""
+    title = program("verdict").title({"result": result, "settle": {"a": "", "b": ""}, "to": {"version": "1.2.3"}})
+    workflow = (PROJECT / ".github/workflows/template-update.yml").read_text()
+    (pattern,) = re.findall(r"grep -vE '(.*?)'", workflow)
+    for subject, ours in ((title, True), ("settled by hand", False)):
+        assert (bool(OURS.fullmatch(subject)), bool(re.search(pattern, subject))) == (ours, ours), subject
