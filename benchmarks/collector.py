@@ -21,11 +21,10 @@ from pathlib import Path
 from tests.collector.build import RELEASE, collector
 from tests.collector.processes import Collector, Pipeline
 from tests.collector.spans import Sender, request, span
-from tests.harness.service import TEMPLATE
+from tests.harness.service import TEMPLATE, render
 
 from .load import cpu_seconds, resident_mb
 
-CONFIGURATIONS = TEMPLATE / "{{cookiecutter.project_slug}}" / "deploy" / "collector"
 DOCUMENT = TEMPLATE / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.collector --write -->", "<!-- measured -->"
 BATCHES = (20, 512)  # spans a request: a service with ten requests a second, and a busy one
@@ -106,7 +105,8 @@ def running(addresses: int = 1, **gateway: str) -> Iterator[Pipeline]:
     address of the same place.
     """
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        pipeline = Pipeline(collector(), CONFIGURATIONS, Path(folder), **gateway)
+        configurations = render(Path(folder), directory="pipeline") / "collector"
+        pipeline = Pipeline(collector(), configurations, Path(folder), **gateway)
         peers = [
             one.variables["PEERS_ADDRESS"].replace(":", f":{'0' * zeros}")
             for one in pipeline.gateways

@@ -15,6 +15,7 @@ from .harness.certificates import Authority
 from .harness.service import install, render
 
 ROOT = Path(__file__).resolve().parents[1]
+PIPELINE = ROOT / "pipeline"  # the second template
 
 Projects = Callable[..., Path]
 
@@ -47,21 +48,32 @@ def template(pytestconfig: pytest.Config) -> Path:
     return Path(pytestconfig.option.template)
 
 
-@pytest.fixture(scope="session")
-def rendered(cookies_session: Any) -> Callable[..., Path]:
-    """Return the folder rendered from the answers given, with defaults for the rest; treat it as read-only."""
-    renders: dict[frozenset[tuple[str, str]], Path] = {}
+def renders(cookies: Any, template: Path | None = None) -> Callable[..., Path]:
+    """Return a function from answers to the folder rendered from them; each is made once."""
+    made: dict[frozenset[tuple[str, str]], Path] = {}
 
     def render(**answers: str) -> Path:
         key = frozenset(answers.items())
-        if key not in renders:
-            result = cookies_session.bake(extra_context=answers)
+        if key not in made:
+            result = cookies.bake(extra_context=answers, template=template and str(template))
             if result.exception:
                 raise result.exception
-            renders[key] = result.project_path
-        return renders[key]
+            made[key] = result.project_path
+        return made[key]
 
     return render
+
+
+@pytest.fixture(scope="session")
+def rendered(cookies_session: Any) -> Callable[..., Path]:
+    """Return the folder rendered from the answers given, with defaults for the rest; treat it as read-only."""
+    return renders(cookies_session)
+
+
+@pytest.fixture(scope="session")
+def pipelines(cookies_session: Any) -> Callable[..., Path]:
+    """Return the pipeline rendered from the answers given, with defaults for the rest; treat it as read-only."""
+    return renders(cookies_session, PIPELINE)
 
 
 @pytest.fixture(scope="session")

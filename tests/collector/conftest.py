@@ -1,4 +1,4 @@
-"""What the tests of the pipeline share: the Collector, and the configurations as a service gets them."""
+"""What the tests of the Collector share: its binary, and the configurations as a pipeline gets them."""
 
 import os
 from collections.abc import Callable
@@ -21,6 +21,6 @@ def binary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def configurations(rendered: Callable[..., Path]) -> Path:
-    """Return deploy/collector/ of a rendered service."""
-    return rendered() / "deploy" / "collector"
+def configurations(pipelines: Callable[..., Path]) -> Path:
+    """Return collector/ of a rendered pipeline, which has the configurations of an agent and of a gateway."""
+    return pipelines() / "collector"

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,22 @@ TESTS = Path(__file__).with_name("alerts_test.yaml")
 
 
 @pytest.fixture
-def rules(configurations: Path) -> list[dict[str, Any]]:
+def shipped(pipelines: Callable[..., Path]) -> str:
+    """Return the text of the shipped rules."""
+    return (pipelines() / "alerts.yaml").read_text()
+
+
+@pytest.fixture
+def rules(shipped: str) -> list[dict[str, Any]]:
     """Return the shipped rules."""
-    groups = yaml.safe_load((configurations / "alerts.yaml").read_text())["groups"]
+    groups = yaml.safe_load(shipped)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.fixture
-def folder(configurations: Path, rules: list[dict[str, Any]], tmp_path: Path) -> Path:
+def folder(shipped: str, rules: list[dict[str, Any]], tmp_path: Path) -> Path:
     """Return a folder with the rules and their tests, which get the rules' own words to expect."""
-    (tmp_path / "alerts.yaml").write_text((configurations / "alerts.yaml").read_text())
+    (tmp_path / "alerts.yaml").write_text(shipped)
     words = {rule["alert"]: rule["annotations"] for rule in rules}
     tests = yaml.safe_load(TESTS.read_text())
     for expected in (item for test in tests["tests"] for item in test["alert_rule_test"]):

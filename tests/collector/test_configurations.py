@@ -68,16 +68,22 @@ def test_only_addresses_and_secrets_have_no_default(configurations: Path) -> Non
         assert {n for n, default in used(configurations, kind).items() if default is None} == REQUIRED[kind].keys()
 
 
-def test_the_readme_names_every_variable(configurations: Path) -> None:
-    """The table has a row for each variable, says whose it is, and names its default."""
-    rows: dict[str, tuple[str, str]] = {}
-    for line in (configurations / "README.md").read_text().splitlines():
+def rows(readme: Path) -> dict[str, list[str]]:
+    """Return the cells of the row of each variable in a README's table, without its name."""
+    found: dict[str, list[str]] = {}
+    for line in readme.read_text().splitlines():
         if line.startswith("| `"):
-            names, whose, default, _ = (cell.strip() for cell in line.strip("|").split("|", 3))
-            rows |= {name: (whose, default) for name in re.findall(r"`(\w+)`", names)}
+            names, *cells = (cell.strip() for cell in line.strip("|").split(" |"))
+            found |= dict.fromkeys(re.findall(r"`([A-Z_]+)`", names), cells)
+    return found
+
+
+def test_the_pipelines_readme_names_every_variable(pipelines: Any, configurations: Path) -> None:
+    """The table has a row for each variable, says whose it is, and names its default."""
     variables = {kind: used(configurations, kind) for kind in KINDS}
-    assert rows.keys() == variables["agent"].keys() | variables["gateway"].keys()
-    for name, (whose, default) in rows.items():
+    told = rows(pipelines() / "README.md")
+    assert told.keys() == variables["agent"].keys() | variables["gateway"].keys()
+    for name, (whose, default, _) in told.items():
         kinds = {kind for kind in KINDS if name in variables[kind]}
         assert whose == ("both" if kinds == KINDS else kinds.pop())
         for kind in KINDS:
@@ -86,14 +92,24 @@ def test_the_readme_names_every_variable(configurations: Path) -> None:
                 assert value.removeprefix("0.0.0.0:") in default, (name, value)
 
 
-def test_everything_is_of_one_release(rendered: Any) -> None:
-    """The components, the image that manifests name and the README agree on the Collector's release."""
+def test_the_services_readme_names_every_variable_of_the_agent(rendered: Any) -> None:
+    """Its table has a row for each variable of the agent, and names its default."""
+    folder = rendered() / "deploy/collector"
+    variables = used(folder, "agent")
+    told = rows(folder / "README.md")
+    assert told.keys() == variables.keys()
+    assert [name for name, value in variables.items() if value and f"`{value}`" not in told[name][0]] == []
+
+
+def test_everything_is_of_one_release(rendered: Any, pipelines: Any) -> None:
+    """The components, the image that manifests name and the READMEs agree on the Collector's release."""
     components = yaml.safe_load(COMPONENTS.read_text())
     modules = {kind: {m["gomod"].split()[1] for m in of} for kind, of in components.items() if kind != "dist"}
     assert modules.pop("providers") == {"v1.65.0"}  # the confmap providers' own line
     assert set().union(*modules.values()) == {f"v{RELEASE}"}
     assert table("fastapi", "grpc").images["collector"] == f"otel/opentelemetry-collector-contrib:{RELEASE}"
-    assert f", {RELEASE.rpartition('.')[0]}:" in (rendered() / "deploy/collector/README.md").read_text()
+    for readme in (rendered() / "deploy/collector/README.md", pipelines() / "README.md"):
+        assert f"contrib distribution, {RELEASE.rpartition('.')[0]}:" in " ".join(readme.read_text().split())
 
 
 def test_no_batch_is_made_before_the_queue(configurations: Path) -> None:

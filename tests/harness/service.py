@@ -21,14 +21,18 @@ from cookiecutter.main import cookiecutter
 TEMPLATE = Path(__file__).resolve().parents[2]
 
 
-def render(into: Path, **answers: str) -> Path:
-    """Render the template into a folder below `into`, with defaults for what is not answered; return the folder."""
+def render(into: Path, *, directory: str | None = None, **answers: str) -> Path:
+    """Render the template into a folder below `into`, with defaults for what is not answered; return the folder.
+
+    `directory` names the other template of the repository, as Cookiecutter's option does.
+    """
     with tempfile.TemporaryDirectory() as private:  # nothing is read from, or left in, the person's own folders
         config = Path(private, "config.yaml")
         config.write_text(json.dumps({"cookiecutters_dir": f"{private}/c", "replay_dir": f"{private}/r"}))
         return Path(
             cookiecutter(
                 str(TEMPLATE),
+                directory=directory,
                 no_input=True,
                 extra_context=answers,
                 output_dir=str(into),

@@ -1,0 +1,20 @@
+"""Lay options/<answer>/<value>/ over the project, for the values that were chosen, and delete options/."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+
+def main(answers: Mapping[str, str], project: Path) -> None:
+    """Merge one room of each question into the project; rooms never share a path, so their order is no matter."""
+    options = project / "options"
+    for question in options.iterdir():
+        shutil.copytree(question / answers[question.name], project, dirs_exist_ok=True)
+    shutil.rmtree(options)
+
+
+if __name__ == "__main__":
+    main(ANSWERS, Path.cwd())
