@@ -20,7 +20,9 @@ ROW = re.compile(r'^  \{\n    "name": "OTEL_TRACES_SAMPLER(?:_ARG)?",\n(?:    .*
 
 def places(template: Path) -> Iterator[Path]:
     """Yield the files that say where telemetry goes, and how it is sampled."""
-    for folder in (*template.glob("*project_slug*/options/deployment"), template / "templates"):
+    services = template.glob("*project_slug*/options/deployment")
+    pipelines = template.glob("pipeline/*pipeline_slug*")
+    for folder in (*services, *pipelines, template / "templates"):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
