@@ -8,7 +8,6 @@ only if it is a folder here, outside of the services, or a remote of this reposi
 """
 
 import argparse
-import importlib
 import json
 import os
 import re
@@ -20,9 +19,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from update import address, printing, records
+from update.repository import RefusedError
+
 BRANCH = "template-update"
-PROGRAM = next(Path(__file__).resolve().parents[1].glob("*project_slug*")) / ".template" / "update.py"
 ROOT = Path(__file__).resolve().parents[1]
+# It starts the newest update program, as in a service.
+PROGRAM = ROOT / "{{cookiecutter.project_slug}}" / ".template" / "update.py"
 GOOD = {"current", "updated"}
 # A clone holds whatever a service's people put there: no hook of it is run.
 GIT = ("git", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
@@ -57,18 +60,6 @@ def repositories(file: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def program(name: str) -> Any:
-    """Return a module of the update program."""
-    sys.path.insert(0, str(PROGRAM.parent))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
-
-
-origin = program("origin")
-
-
 def template(clone: Path, asked: argparse.Namespace, services: Sequence[Path]) -> str:
     """Return the template of a service, none where its records name none. Raise RefusedError for one that it may not choose.
 
@@ -76,19 +67,19 @@ def template(clone: Path, asked: argparse.Namespace, services: Sequence[Path]) -
     """
     if asked.template:
         return str(asked.template)
-    named: str = origin.named(clone)
+    named = records.named(clone)
     if not named:
         return ""
     path = Path(re.sub(r"^file://(localhost)?", "", named))
-    if path.is_absolute() and path.is_dir() and not origin.local(str(path), *services):
+    if path.is_absolute() and path.is_dir() and not address.local(str(path), *services):
         return str(path.resolve())
     remotes = run(ROOT, *GIT, "remote", "-v").stdout.splitlines()
     own = {line.split()[1] for line in remotes}
-    address = origin.address(named)
-    if (named in own and ":" in named) or (address and address in {origin.address(url) for url in own}):
+    same = address.identity(named)
+    if (named in own and ":" in named) or (same and same in {address.identity(url) for url in own}):
         return named
-    raise origin.RefusedError(
-        f"its record names the template {origin.shown(named)}, which is no folder here and no remote of this repository; "
+    raise RefusedError(
+        f"its record names the template {printing.shown(named)}, which is no folder here and no remote of this repository; "
         f"if it is the right one, say so: --template {named}"
     )
 
@@ -115,7 +106,7 @@ def treat(repository: str, folder: Path, asked: argparse.Namespace, services: Se
     run(clone, *GIT, "switch", "-q", "-C", BRANCH)
     try:
         source = template(clone, asked, services)
-    except origin.RefusedError as reason:
+    except RefusedError as reason:
         return row | {"result": "refused", "reason": str(reason)}
     options = ["--report", str(report), *(["--check"] if asked.command == "check" else [])]
     options += [f"--template={source}"] if source else []
@@ -164,7 +155,7 @@ def table(rows: Sequence[Row]) -> str:
         behind = "-" if row["behind"] is None else f"{row['behind']} commits"
         reason = re.sub(r"\s+", " ", row.get("reason") or "")
         result = row["result"] + (f" ({', '.join(row['settle'])})" if row.get("settle") else "")
-        result = origin.UNPRINTABLE.sub("?", result + (f": {reason}" if reason else ""))
+        result = printing.one_line(result + (f": {reason}" if reason else ""))
         lines.append((row["repository"], row["version"], behind, result))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(

@@ -143,9 +143,9 @@ def test_an_answer_of_the_wrong_shape_is_refused(
         ({"commit": "a b"}, "must name a commit"),
         ({"checkout": {}}, "checkout in .cruft.json"),
         ({"template": "-x"}, "template in .cruft.json"),
-        ({"template": "."}, "must be another repository than the service's own"),
-        ({"template": "SERVICE"}, "must be another repository than the service's own"),
-        ({"template": "file://SERVICE"}, "must be another repository than the service's own"),
+        ({"template": "."}, "must not be in the service's own repository"),
+        ({"template": "SERVICE"}, "must not be in the service's own repository"),
+        ({"template": "file://SERVICE"}, "must not be in the service's own repository"),
         ({"template": "ext::sh -c touch% MARK"}, "ext"),
     ],
 )
@@ -155,9 +155,10 @@ def test_a_memory_that_leads_elsewhere_is_refused(
     """Neither a folder outside the template, nor an option of Git, nor the service's own program is used."""
     service = make()
     mark = tmp_path / "ran"
-    program = service / "{{x}}" / ".template" / "update.py"
-    program.parent.mkdir(parents=True)
-    program.write_text(f"open({str(mark)!r}, 'w')\n")
+    for name in ("{{x}}/.template/update.py", "update/__main__.py"):
+        program = service / name
+        program.parent.mkdir(parents=True)
+        program.write_text(f"open({str(mark)!r}, 'w')\n")
     (service / "cookiecutter.json").write_text("{}")
     texts = {
         name: value.replace("SERVICE", str(service)).replace("MARK", str(mark)) if isinstance(value, str) else value
@@ -270,7 +271,9 @@ def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History
 )
 def test_an_address_is_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
     """The secure ways to write one repository's address are equal; nothing else is."""
-    script = "import sys; from fleet.__main__ import origin; a, b = map(origin.address, sys.argv[1:]); print(bool(a) and a == b)"
+    script = (
+        "import sys; from update.address import identity; a, b = map(identity, sys.argv[1:]); print(bool(a) and a == b)"
+    )
     assert run(ROOT, sys.executable, "-c", script, one, other).stdout.strip() == str(same)
 
 
@@ -280,7 +283,7 @@ def test_fleet_takes_no_link_of_a_service_for_an_address(past: History, make: Ma
     service = make()
     evil = tmp_path / "evil"
     git(tmp_path, "clone", "-q", str(past.template), str(evil))
-    program = next(evil.glob("*project_slug*")) / ".template/update.py"
+    program = evil / "update/__main__.py"
     program.write_text(f"open({str(mark)!r}, 'w')\n" + program.read_text())
     commit(evil)
     (service / "https:" / "example.invalid").mkdir(parents=True)

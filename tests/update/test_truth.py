@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from update import merge, verdict
+from update.advice import settle as advise
+from update.place import put
+from update.repository import tree_of
+
 from .conftest import History, Make
 from .edits import MINE
 from .shell import BIN, commit, git, run, update
-from .test_property import merge, verdict
 from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
@@ -64,13 +68,13 @@ def test_git_itself_keeps_what_came_after_the_last_look(staged: bool, make: Make
     service = make()
     head = git(service, "rev-parse", "HEAD").strip()
     base = git(service, "rev-parse", "HEAD^{tree}").strip()
-    theirs = merge.tree_of(service, past.renders[NEXT, "grpc"])
+    theirs = tree_of(service, past.renders[NEXT, "grpc"])
     merged = merge.merge(service, base, base, theirs, "template")
     (service / "new.py").write_text("# mine\n")
     git(service, "add", "new.py")
     if not staged:
         git(service, "commit", "-q", "-m", "meanwhile")
-    merge.put(merged, "", head)
+    put(merged, "", head)
     assert (service / "new.py").read_text() == "# mine\n"
     assert "new.py" in git(service, "ls-files").splitlines()
     assert "In the next version" in (service / TELEMETRY / "settings.py").read_text()
@@ -303,13 +307,13 @@ def test_the_advice_for_each_kind_of_conflict_works(kind: str, choice: int, tmp_
     git(tmp_path, "init", "-q", "-b", "main")
     base, theirs, ours = (tree(tmp_path, KINDS[kind][side]) for side in (0, 2, 1))
     merged = merge.merge(tmp_path, base, ours, theirs, f"template {NEXT}")
-    merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
+    put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     unmerged = set(git(tmp_path, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")[:-1])
-    settle = verdict.settle(merged, tmp_path)
+    settle = advise(merged, tmp_path)
     if choice == 0:  # the way back comes first, and what it takes away is put again
         done = run(tmp_path, "sh", "-ec", verdict.UNMERGED + verdict.BACK)
         assert (done.returncode, git(tmp_path, "status", "--porcelain")) == (0, ""), done.stderr
-        merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
+        put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     assert unmerged == set(settle) != set()
     assert not re.search(r"~[0-9a-f]{40}", json.dumps(settle))
     for sentence in settle.values():
