@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import History, Make, render
 from .edits import MINE
-from .shell import PROJECT, WAY_BACK, commit, git, run, update
+from .shell import WAY_BACK, commit, git, run, update
 from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
@@ -216,18 +216,6 @@ def test_a_person_s_git_and_cookiecutter_do_not_decide(make: Make, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert "README.md: you moved it to docs/README.md" in done.stdout
     assert "intruders" not in git(service, "diff", "--cached")
-
-
-def test_the_program_is_the_newest(make: Make) -> None:
-    """A mistake in the program that a service has is met by the next version's program, which does the work."""
-    service = make()
-    (service / ".template/merge.py").write_text(
-        (PROJECT / ".template/merge.py").read_text()
-        + '\n\ndef merge(*_: str) -> None:\n    raise RefusedError("old")\n'
-    )
-    commit(service)
-    done = update(service, "--without-tests")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_update_takes_less_than_five_seconds(make: Make) -> None:

@@ -264,6 +264,73 @@ def test_a_document_may_show_markers(text: str, name: str, make: Make) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("src/payment_service/refunds.py", f"kept\n>>>>>>> template {NEXT}\n"),
+        ("src/payment_service/refunds.py", "<<<<<<< yours\nkept\n"),
+        ("src/payment_service/refunds.py", f"a\n<<< yours\nb\n===\nc\n>>> template {NEXT}\n"),
+        ("src/payment_service/app.py", "<<<<<<< HEAD\nkept\n"),
+        ("src/payment_service/app.py", "kept\n>>>>>>> 1234567 (a message)\n"),
+        ("README.md", f"a\n<<<<<<<<<<< yours\nb\n===========\nc\n>>>>>>>>>>> template {NEXT}\n"),
+    ],
+    ids=[
+        "only an end",
+        "only a begin",
+        "short",
+        "begin in a file of the template",
+        "end in one",
+        "long, in a document",
+    ],
+)
+def test_what_is_left_of_a_conflict_is_told(name: str, text: str, make: Make) -> None:
+    """In code a single marker is enough, in a document a whole conflict of any marker's length."""
+    service = make(NEXT)
+    (service / name).write_text(text)
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, name in done.stdout) == (1, True), done.stdout + done.stderr
+    assert "conflict markers were committed" in done.stdout
+
+
+@pytest.mark.parametrize("size", [3, 32])
+def test_markers_of_another_length_are_conflicts(size: int, make: Make) -> None:
+    """With the attribute conflict-marker-size a conflict is labelled, listed and found as any other."""
+    service = make()
+    (service / ".gitattributes").write_text(f"* conflict-marker-size={size}\n")
+    settings = service / TELEMETRY / "settings.py"
+    settings.write_text(settings.read_text().replace('"""', f'"""{MINE}: ', 1))
+    commit(service)
+    done = update(service, "--without-tests")
+    assert (done.returncode, "settings.py: both sides changed it: keep" in done.stdout) == (1, True), done.stdout
+    assert f"{'<' * size} yours\n" in settings.read_text()
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, "settings.py" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("memory", [True, False], ids=["both records", "answers.json only"])
+def test_a_renamed_package_is_adopted(memory: bool, past: History, make: Make) -> None:
+    """A service whose people renamed its package is told the command, and that command updates it."""
+    service = make(memory=memory)
+    git(service, "mv", "src/payment_service", "src/payments")
+    for name in git(service, "grep", "-l", "payment_service", "--", ":!.template", ":!.cruft.json").splitlines():
+        file = service / name
+        file.write_text(file.read_text().replace("payment_service", "payments"))
+    commit(service)
+    template = ("--template", str(past.template))
+    done = update(service, *template, "--check")
+    assert done.returncode == 2, done.stdout + done.stderr
+    (advice,) = re.findall(r'make update ARGS="([^"]+)"', done.stderr)
+    assert advice == "package_name=payments"
+    done = update(service, *template, advice, "--without-tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (service / "src/payment_service").exists()
+    assert "In the next version" in (service / "src/payments/telemetry/settings.py").read_text()
+    commit(service)
+    assert update(service, "--check").returncode == 0
+
+
 LINES = "".join(f"line {number}\n" for number in range(20))
 KINDS: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
     "both renamed": ({"a b": LINES}, {"our name": LINES + "mine\n"}, {"their name": "theirs\n" + LINES}),

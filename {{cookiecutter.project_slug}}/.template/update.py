@@ -35,10 +35,10 @@ def recorded(name: str) -> str:
 def git(folder: Path, *words: str) -> str:
     """Return what Git prints. Raise ValueError if it fails."""
     # Variables such as GIT_DIR lead to another repository. The protocol `ext` runs a command.
-    clean = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    env = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     safe = ["-c", "protocol.ext.allow=never", "-c", f"core.hooksPath={os.devnull}"]
     command = ["git", *safe, "-c", "protocol.fd.allow=never", *words]
-    done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(f"git {words[0]} failed: {done.stderr.strip()}")
     return done.stdout.strip()
