@@ -4,11 +4,10 @@ The list has one repository a line, a path or an address as Git takes it; # begi
 the clone, on the branch `template-update`; only --push sends that branch back. Exit 0 only if none needs a person.
 
 A template's program and hooks run on this machine, so a service may not choose the template: what its record names is used
-only if it is a folder here, outside of the services, or a remote of this repository. --template names any other one.
+only if it is this repository, as a folder or by the address of a remote. --template names any other one.
 """
 
 import argparse
-import importlib
 import json
 import os
 import re
@@ -20,9 +19,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from update import address, printing, records
+from update.repository import RefusedError
+
 BRANCH = "template-update"
-PROGRAM = next(Path(__file__).resolve().parents[1].glob("*project_slug*")) / ".template" / "update.py"
 ROOT = Path(__file__).resolve().parents[1]
+# It starts the newest update program, as in a service.
+PROGRAM = ROOT / "{{cookiecutter.project_slug}}" / ".template" / "update.py"
 GOOD = {"current", "updated"}
 # A clone holds whatever a service's people put there: no hook of it is run.
 GIT = ("git", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false")
@@ -57,39 +60,28 @@ def repositories(file: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def program(name: str) -> Any:
-    """Return a module of the update program."""
-    sys.path.insert(0, str(PROGRAM.parent))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
+def template(clone: Path, asked: argparse.Namespace) -> str:
+    """Return the template of a service, an empty text if its records name none.
 
-
-origin = program("origin")
-
-
-def template(clone: Path, asked: argparse.Namespace, services: Sequence[Path]) -> str:
-    """Return the template of a service, none where its records name none. Raise RefusedError for one that it may not choose.
-
-    A path comes back with its links followed, so that what is used is what was judged.
+    Raise RefusedError for a template that is not this repository: a service must not choose what runs here, not even
+    another checkout on this machine.
     """
     if asked.template:
         return str(asked.template)
-    named: str = origin.named(clone)
+    named = records.named(clone)
     if not named:
         return ""
-    path = Path(re.sub(r"^file://(localhost)?", "", named))
-    if path.is_absolute() and path.is_dir() and not origin.local(str(path), *services):
-        return str(path.resolve())
+    path = Path(address.FILE.sub("", named))
+    if path.is_absolute() and path.resolve() == ROOT:
+        return str(ROOT)
     remotes = run(ROOT, *GIT, "remote", "-v").stdout.splitlines()
     own = {line.split()[1] for line in remotes}
-    address = origin.address(named)
-    if (named in own and ":" in named) or (address and address in {origin.address(url) for url in own}):
+    same = address.identity(named)
+    if (named in own and ":" in named) or (same and same in {address.identity(url) for url in own}):
         return named
-    raise origin.RefusedError(
-        f"its record names the template {origin.shown(named)}, which is no folder here and no remote of this repository; "
-        f"if it is the right one, say so: --template {named}"
+    raise RefusedError(
+        f"its record names the template {printing.shown(named)}, which is neither this repository nor a remote of it. "
+        f"If it is the right one: --template {printing.masked(named)}"
     )
 
 
@@ -104,7 +96,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def treat(repository: str, folder: Path, asked: argparse.Namespace, services: Sequence[Path]) -> Row:
+def treat(repository: str, folder: Path, asked: argparse.Namespace) -> Row:
     """Check or update one repository in a clone; return its row of the table."""
     row: Row = {"repository": repository, "version": "?", "behind": None, "result": "failed", "reason": ""}
     clone, report = folder / "clone", folder / "report.json"
@@ -114,16 +106,16 @@ def treat(repository: str, folder: Path, asked: argparse.Namespace, services: Se
         return row | {"reason": cloned.stderr.strip()}
     run(clone, *GIT, "switch", "-q", "-C", BRANCH)
     try:
-        source = template(clone, asked, services)
-    except origin.RefusedError as reason:
+        source = template(clone, asked)
+    except RefusedError as reason:
         return row | {"result": "refused", "reason": str(reason)}
     options = ["--report", str(report), *(["--check"] if asked.command == "check" else [])]
     options += [f"--template={source}"] if source else []
     options += [] if asked.test else ["--without-tests"]
     done = run(clone, sys.executable, str(PROGRAM), *asked.answer, *options)
     (folder / "log.txt").write_text(done.stdout + done.stderr)
-    if not report.exists():
-        return row | {"reason": done.stderr.strip()}
+    if not report.exists():  # the program was not started
+        return row | {"result": "refused" if done.returncode == 2 else "failed", "reason": done.stderr.strip()}
     told = json.loads(report.read_text())
     row |= {
         name: told.get(name) for name in ("result", "behind", "reason", "settle", "told", "from", "to") if name in told
@@ -164,7 +156,7 @@ def table(rows: Sequence[Row]) -> str:
         behind = "-" if row["behind"] is None else f"{row['behind']} commits"
         reason = re.sub(r"\s+", " ", row.get("reason") or "")
         result = row["result"] + (f" ({', '.join(row['settle'])})" if row.get("settle") else "")
-        result = origin.UNPRINTABLE.sub("?", result + (f": {reason}" if reason else ""))
+        result = printing.one_line(result + (f": {reason}" if reason else ""))
         lines.append((row["repository"], row["version"], behind, result))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(
@@ -191,11 +183,7 @@ def main(given: Sequence[str]) -> int:
             print(f"{taken[0]} exists already: give --into an empty folder. Nothing was done.", file=sys.stderr)
             return 2
         with ThreadPoolExecutor(max(1, asked.jobs)) as pool:
-            paths = [Path(re.sub(r"^file://(localhost)?", "", name)) for name in names]
-            services = [into.resolve(), *(path for path in paths if path.exists())]
-            futures = {
-                pool.submit(treat, name, folder.resolve(), asked, services): name for name, folder in folders.items()
-            }
+            futures = {pool.submit(treat, name, folder.resolve(), asked): name for name, folder in folders.items()}
             for future in as_completed(futures):
                 row = rows[futures[future]] = future.result()
                 print(

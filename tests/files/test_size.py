@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .size import count, part, table
 
-LIMIT = 6_300
+LIMIT = 5_000
 
 
 def test_the_default_service_is_small(rendered: Callable[..., Path]) -> None:

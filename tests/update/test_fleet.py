@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slow
 COUNT = 50
 
 
-def fleet(*arguments: str) -> Any:
-    """Run the command as a platform team does, in the template's folder."""
-    return run(ROOT, str(BIN / "python"), "-m", "fleet", *arguments)
+def fleet(past: History, *arguments: str) -> Any:
+    """Run the command as a platform team does, in the template's folder; the services have another template."""
+    return run(ROOT, str(BIN / "python"), "-m", "fleet", *arguments, "--template", str(past.template))
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +59,12 @@ def references(services: Path) -> list[str]:
     return [git(folder, "for-each-ref") + git(folder, "status", "--porcelain") for folder in folders]
 
 
-def test_fifty_repositories_within_two_minutes(services: Path, tmp_path: Path) -> None:
+def test_fifty_repositories_within_two_minutes(past: History, services: Path, tmp_path: Path) -> None:
     """`update` gets through fifty local repositories, with progress, a table and a report, and touches none of them."""
     before, began = references(services), time.monotonic()
     cpu = sum(os.times()[2:4])
-    done = fleet("update", str(services), "--into", str(tmp_path / "clones"), "--report", str(tmp_path / "report.json"))
+    arguments = ("--into", str(tmp_path / "clones"), "--report", str(tmp_path / "report.json"))
+    done = fleet(past, "update", str(services), *arguments)
     seconds, busy = time.monotonic() - began, sum(os.times()[2:4]) - cpu
     assert done.returncode == 1, done.stdout + done.stderr
     print(f"\n{COUNT} updates took {seconds:.0f} s, {busy:.0f} s of them processor time")
@@ -89,16 +90,16 @@ def test_fifty_repositories_within_two_minutes(services: Path, tmp_path: Path) -
     assert git(clone, "branch", "--show-current").strip() == "template-update"
 
 
-def test_check_says_who_is_behind(services: Path, tmp_path: Path) -> None:
+def test_check_says_who_is_behind(past: History, services: Path, tmp_path: Path) -> None:
     """`check` changes nothing and exits with 1 while any is behind, with 0 where none is."""
     few = services.parent / "few.txt"
     few.write_text("service-01\nservice-48\n")
-    done = fleet("check", str(few), "--report", str(tmp_path / "report.json"))
+    done = fleet(past, "check", str(few), "--report", str(tmp_path / "report.json"))
     assert done.returncode == 1, done.stdout + done.stderr
     rows = json.loads((tmp_path / "report.json").read_text())
     assert [(row["version"] != "?", row["result"]) for row in rows] == [(True, "behind"), (True, "current")]
     few.write_text("service-48\n")
-    assert fleet("check", str(few)).returncode == 0
+    assert fleet(past, "check", str(few)).returncode == 0
 
 
 def test_push_sends_one_branch(past: History, services: Path, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_push_sends_one_branch(past: History, services: Path, tmp_path: Path) ->
     service = services.parent / "service-02"
     before = set(git(service, "for-each-ref", "--format=%(refname) %(objectname)").splitlines())
     for _ in range(2):
-        done = fleet("update", str(few), "--push")
+        done = fleet(past, "update", str(few), "--push")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "0 need a person; 1 pushed" in done.stdout
     after = set(git(service, "for-each-ref", "--format=%(refname) %(objectname)").splitlines())

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from fleet.__main__ import arguments as fleet_arguments
+from fleet.__main__ import template as fleet_template
+
 from ..conftest import ROOT
 from .conftest import History, Make
 from .shell import BIN, commit, git, run, update
@@ -143,9 +146,9 @@ def test_an_answer_of_the_wrong_shape_is_refused(
         ({"commit": "a b"}, "must name a commit"),
         ({"checkout": {}}, "checkout in .cruft.json"),
         ({"template": "-x"}, "template in .cruft.json"),
-        ({"template": "."}, "must be another repository than the service's own"),
-        ({"template": "SERVICE"}, "must be another repository than the service's own"),
-        ({"template": "file://SERVICE"}, "must be another repository than the service's own"),
+        ({"template": "."}, "must not be in the service's own repository"),
+        ({"template": "SERVICE"}, "must not be in the service's own repository"),
+        ({"template": "file://SERVICE"}, "must not be in the service's own repository"),
         ({"template": "ext::sh -c touch% MARK"}, "ext"),
     ],
 )
@@ -155,9 +158,10 @@ def test_a_memory_that_leads_elsewhere_is_refused(
     """Neither a folder outside the template, nor an option of Git, nor the service's own program is used."""
     service = make()
     mark = tmp_path / "ran"
-    program = service / "{{x}}" / ".template" / "update.py"
-    program.parent.mkdir(parents=True)
-    program.write_text(f"open({str(mark)!r}, 'w')\n")
+    for name in ("{{x}}/.template/update.py", "update/__main__.py"):
+        program = service / name
+        program.parent.mkdir(parents=True)
+        program.write_text(f"open({str(mark)!r}, 'w')\n")
     (service / "cookiecutter.json").write_text("{}")
     texts = {
         name: value.replace("SERVICE", str(service)).replace("MARK", str(mark)) if isinstance(value, str) else value
@@ -178,7 +182,7 @@ def test_a_record_that_is_a_link_is_refused(make: Make) -> None:
     refused(update(service), MEMORY)
 
 
-def test_no_file_of_the_service_is_imported_or_read_while_rendering(make: Make, tmp_path: Path) -> None:
+def test_no_file_of_the_service_is_imported_or_read_while_rendering(past: History, make: Make, tmp_path: Path) -> None:
     """A module of Cookiecutter's name and uv's configuration in the service change nothing."""
     service = make()
     mark = tmp_path / "ran"
@@ -192,7 +196,8 @@ def test_no_file_of_the_service_is_imported_or_read_while_rendering(make: Make, 
     done = update(service, "--check")
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert f"-> {NEXT}" in done.stdout
-    assert fleet("check", service, PYTHONPATH=".", PATH=f".:{os.environ['PATH']}")["result"] == "behind"
+    variables = {"PYTHONPATH": ".", "PATH": f".:{os.environ['PATH']}"}
+    assert fleet("check", service, "--template", str(past.template), **variables)["result"] == "behind"
     assert not mark.exists()
 
 
@@ -223,10 +228,11 @@ def test_fleet_refuses_code_in_an_answer(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "named", ["SERVICE", "OTHER", ".", "../other", "https://example.invalid/evil/template", "gh:a/b"]
+    "named",
+    ["SERVICE", "OTHER", "ELSEWHERE", ".", "../other", "https://example.invalid/evil/template", "gh:a/b"],
 )
 def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History, make: Make, tmp_path: Path) -> None:
-    """A template that the service brings along, or an address that is not ours, is refused with the way to allow it."""
+    """A template on this machine, or an address, that is not ours is refused with the way to allow it."""
     mark = tmp_path / "ran"
     service = make()
     other = service.parent / "other"
@@ -234,7 +240,10 @@ def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History
     hook = other / "hooks" / "post_gen_project.py"
     hook.write_text(f"open({str(mark)!r}, 'w')\n" + hook.read_text())
     commit(other)
-    value = named.replace("SERVICE", str(service)).replace("OTHER", str(other))
+    elsewhere = tmp_path / "elsewhere"  # a checkout that is in no list
+    git(tmp_path, "clone", "-q", str(other), str(elsewhere))
+    places = {"SERVICE": service, "OTHER": other, "ELSEWHERE": elsewhere}
+    value = str(places.get(named, named))
     rewrite(service / MEMORY, lambda data: data.update(template=value))
     commit(service)
     (service.parent / "services.txt").write_text(f"{service}\n{other}\n")
@@ -247,6 +256,13 @@ def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History
     assert "--template" in row["reason"]
     assert not mark.exists()
     assert fleet("check", service, "--template", str(past.template))["result"] == "behind"
+
+
+def test_fleet_uses_its_own_repository(make: Make) -> None:
+    """A record that names the folder of the fleet command is believed: its code runs already."""
+    service = make()
+    rewrite(service / MEMORY, lambda data: data.update(template=str(ROOT)))
+    assert fleet_template(service, fleet_arguments(["check", "services.txt"])) == str(ROOT)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +286,9 @@ def test_fleet_uses_no_template_that_a_service_chooses(named: str, past: History
 )
 def test_an_address_is_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
     """The secure ways to write one repository's address are equal; nothing else is."""
-    script = "import sys; from fleet.__main__ import origin; a, b = map(origin.address, sys.argv[1:]); print(bool(a) and a == b)"
+    script = (
+        "import sys; from update.address import identity; a, b = map(identity, sys.argv[1:]); print(bool(a) and a == b)"
+    )
     assert run(ROOT, sys.executable, "-c", script, one, other).stdout.strip() == str(same)
 
 
@@ -280,7 +298,7 @@ def test_fleet_takes_no_link_of_a_service_for_an_address(past: History, make: Ma
     service = make()
     evil = tmp_path / "evil"
     git(tmp_path, "clone", "-q", str(past.template), str(evil))
-    program = next(evil.glob("*project_slug*")) / ".template/update.py"
+    program = evil / "update/__main__.py"
     program.write_text(f"open({str(mark)!r}, 'w')\n" + program.read_text())
     commit(evil)
     (service / "https:" / "example.invalid").mkdir(parents=True)
@@ -305,15 +323,16 @@ def test_fleet_knows_a_service_by_its_file_address(past: History, make: Make, tm
     assert json.loads(report.read_text())[0]["result"] == "refused"
 
 
-def test_fleet_overwrites_no_commit_of_a_person(make: Make) -> None:
+def test_fleet_overwrites_no_commit_of_a_person(past: History, make: Make) -> None:
     """What somebody has settled by hand on the branch template-update stays there, and the row says so."""
     service = make()
     git(service, "config", "receive.denyCurrentBranch", "ignore")
-    assert fleet("update", service, "--push")["pushed"] is True
+    push = ("--push", "--template", str(past.template))
+    assert fleet("update", service, *push)["pushed"] is True
     git(service, "switch", "-q", "template-update")
     git(service, "commit", "-q", "--allow-empty", "-m", "settled by hand")
     git(service, "switch", "-q", "-")
-    row = fleet("update", service, "--push")
+    row = fleet("update", service, *push)
     assert (row["result"], "settled by hand" in row["reason"]) == ("failed", True), row
     assert git(service, "log", "-1", "--format=%s", "template-update").strip() == "settled by hand"
 
@@ -360,6 +379,7 @@ def test_fleet_runs_no_hook(past: History, make: Make, tmp_path: Path) -> None:
         "update",
         str(file),
         "--push",
+        f"--template={past.template}",
         GIT_CONFIG_GLOBAL=str(tmp_path / "gitconfig"),
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,8 +1,6 @@
 """Whatever people write and whatever the template changes: no edit is lost in silence."""
 
-import importlib
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -11,7 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from .shell import PROJECT, git
+from update import merge
+from update.place import put
+
+from .shell import git
 
 NAMES = ("app.py", "README.md", "deploy/a.yaml", "deploy/b.yaml", "telemetry/settings.py")
 # Few different lines, so that both sides often write the same, and some that look like something else.
@@ -80,19 +81,6 @@ def lines_of(folder: Path) -> list[bytes]:
     return [line for path in files for line in path.read_bytes().splitlines()]
 
 
-def module(name: str) -> Any:
-    """Return a module of the service's own update program."""
-    sys.path.insert(0, str(PROJECT / ".template"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
-
-
-merge = module("merge")
-verdict = module("verdict")
-
-
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.tuples(*[CONTENT] * len(NAMES)), edits("user"), edits("template"))
 def test_no_edit_is_lost_in_silence(contents: Any, ours: Any, theirs: Any) -> None:
@@ -114,7 +102,7 @@ def test_no_edit_is_lost_in_silence(contents: Any, ours: Any, theirs: Any) -> No
         trees = merge.line_ends(service, tree, sides["base"], sides["template"])
         merged = merge.merge(service, trees[0], tree, trees[1], "template")
         assert merge.lost(merged) == []
-        merge.put(merged, "", git(service, "rev-parse", "HEAD").strip())
+        put(merged, "", git(service, "rev-parse", "HEAD").strip())
         # Each line of the user's is there, as often.
         assert not mine - written(service, sides["base"], "user")
         # Each line of the template's is there, or it went with a file that the user deleted, and that is named.
@@ -151,6 +139,7 @@ def test_a_lost_line_would_be_seen() -> None:
             (service / "file").write_text(text)
             git(service, "add", "-A")
             trees.append(git(service, "write-tree").strip())
-        good = merge.Merge(service, *trees, tree=trees[1])
+        base, ours, theirs = trees
+        good = merge.Merge(service, base, ours, theirs, tree=ours)
         assert merge.lost(good) == []
-        assert merge.lost(merge.Merge(service, *trees, tree=trees[2])) == ["file: b'mine'"]
+        assert merge.lost(merge.Merge(service, base, ours, theirs, tree=theirs)) == ["file: b'mine'"]

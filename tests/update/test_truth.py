@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from update import merge, verdict
+from update.advice import settle as advise
+from update.place import put
+from update.repository import tree_of
+
 from .conftest import History, Make
 from .edits import MINE
 from .shell import BIN, commit, git, run, update
-from .test_property import merge, verdict
 from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
@@ -64,13 +68,13 @@ def test_git_itself_keeps_what_came_after_the_last_look(staged: bool, make: Make
     service = make()
     head = git(service, "rev-parse", "HEAD").strip()
     base = git(service, "rev-parse", "HEAD^{tree}").strip()
-    theirs = merge.tree_of(service, past.renders[NEXT, "grpc"])
+    theirs = tree_of(service, past.renders[NEXT, "grpc"])
     merged = merge.merge(service, base, base, theirs, "template")
     (service / "new.py").write_text("# mine\n")
     git(service, "add", "new.py")
     if not staged:
         git(service, "commit", "-q", "-m", "meanwhile")
-    merge.put(merged, "", head)
+    put(merged, "", head)
     assert (service / "new.py").read_text() == "# mine\n"
     assert "new.py" in git(service, "ls-files").splitlines()
     assert "In the next version" in (service / TELEMETRY / "settings.py").read_text()
@@ -260,6 +264,73 @@ def test_a_document_may_show_markers(text: str, name: str, make: Make) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("src/payment_service/refunds.py", f"kept\n>>>>>>> template {NEXT}\n"),
+        ("src/payment_service/refunds.py", "<<<<<<< yours\nkept\n"),
+        ("src/payment_service/refunds.py", f"a\n<<< yours\nb\n===\nc\n>>> template {NEXT}\n"),
+        ("src/payment_service/app.py", "<<<<<<< HEAD\nkept\n"),
+        ("src/payment_service/app.py", "kept\n>>>>>>> 1234567 (a message)\n"),
+        ("README.md", f"a\n<<<<<<<<<<< yours\nb\n===========\nc\n>>>>>>>>>>> template {NEXT}\n"),
+    ],
+    ids=[
+        "only an end",
+        "only a begin",
+        "short",
+        "begin in a file of the template",
+        "end in one",
+        "long, in a document",
+    ],
+)
+def test_what_is_left_of_a_conflict_is_told(name: str, text: str, make: Make) -> None:
+    """In code a single marker is enough, in a document a whole conflict of any marker's length."""
+    service = make(NEXT)
+    (service / name).write_text(text)
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, name in done.stdout) == (1, True), done.stdout + done.stderr
+    assert "conflict markers were committed" in done.stdout
+
+
+@pytest.mark.parametrize("size", [3, 32])
+def test_markers_of_another_length_are_conflicts(size: int, make: Make) -> None:
+    """With the attribute conflict-marker-size a conflict is labelled, listed and found as any other."""
+    service = make()
+    (service / ".gitattributes").write_text(f"* conflict-marker-size={size}\n")
+    settings = service / TELEMETRY / "settings.py"
+    settings.write_text(settings.read_text().replace('"""', f'"""{MINE}: ', 1))
+    commit(service)
+    done = update(service, "--without-tests")
+    assert (done.returncode, "settings.py: both sides changed it: keep" in done.stdout) == (1, True), done.stdout
+    assert f"{'<' * size} yours\n" in settings.read_text()
+    commit(service)
+    done = update(service, "--check")
+    assert (done.returncode, "settings.py" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("memory", [True, False], ids=["both records", "answers.json only"])
+def test_a_renamed_package_is_adopted(memory: bool, past: History, make: Make) -> None:
+    """A service whose people renamed its package is told the command, and that command updates it."""
+    service = make(memory=memory)
+    git(service, "mv", "src/payment_service", "src/payments")
+    for name in git(service, "grep", "-l", "payment_service", "--", ":!.template", ":!.cruft.json").splitlines():
+        file = service / name
+        file.write_text(file.read_text().replace("payment_service", "payments"))
+    commit(service)
+    template = ("--template", str(past.template))
+    done = update(service, *template, "--check")
+    assert done.returncode == 2, done.stdout + done.stderr
+    (advice,) = re.findall(r'make update ARGS="([^"]+)"', done.stderr)
+    assert advice == "package_name=payments"
+    done = update(service, *template, advice, "--without-tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (service / "src/payment_service").exists()
+    assert "In the next version" in (service / "src/payments/telemetry/settings.py").read_text()
+    commit(service)
+    assert update(service, "--check").returncode == 0
+
+
 LINES = "".join(f"line {number}\n" for number in range(20))
 KINDS: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
     "both renamed": ({"a b": LINES}, {"our name": LINES + "mine\n"}, {"their name": "theirs\n" + LINES}),
@@ -303,13 +374,13 @@ def test_the_advice_for_each_kind_of_conflict_works(kind: str, choice: int, tmp_
     git(tmp_path, "init", "-q", "-b", "main")
     base, theirs, ours = (tree(tmp_path, KINDS[kind][side]) for side in (0, 2, 1))
     merged = merge.merge(tmp_path, base, ours, theirs, f"template {NEXT}")
-    merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
+    put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     unmerged = set(git(tmp_path, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")[:-1])
-    settle = verdict.settle(merged, tmp_path)
+    settle = advise(merged, tmp_path)
     if choice == 0:  # the way back comes first, and what it takes away is put again
         done = run(tmp_path, "sh", "-ec", verdict.UNMERGED + verdict.BACK)
         assert (done.returncode, git(tmp_path, "status", "--porcelain")) == (0, ""), done.stderr
-        merge.put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
+        put(merged, "", git(tmp_path, "rev-parse", "HEAD").strip())
     assert unmerged == set(settle) != set()
     assert not re.search(r"~[0-9a-f]{40}", json.dumps(settle))
     for sentence in settle.values():

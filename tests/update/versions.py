@@ -18,6 +18,7 @@ from .shell import commit, run
 
 KEPT = Path(__file__).parent / "versions"
 RENDERED = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
+PROGRAM = "update"  # is not rendered: the newest one updates the services of every version
 CURRENT = json.loads((TEMPLATE / "cookiecutter.json").read_text())["__template_version"]
 
 
@@ -39,9 +40,9 @@ def unpack(version: str, into: Path) -> Path:
 
 
 def copy_current(into: Path) -> Path:
-    """Copy what is rendered, and the changelog, below `into`; return it."""
+    """Copy what is rendered, the update program and the changelog below `into`; return it."""
     caches = shutil.ignore_patterns("__pycache__", "*_cache", ".venv")
-    for name in RENDERED:
+    for name in (*RENDERED, PROGRAM):
         if (TEMPLATE / name).is_dir():
             shutil.copytree(TEMPLATE / name, into / name, ignore=caches, dirs_exist_ok=True)
         elif (TEMPLATE / name).exists():
