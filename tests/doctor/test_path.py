@@ -436,8 +436,8 @@ def test_only_the_scheme_unix_is_a_socket(endpoint: str, route: list[object], pr
     """A host whose name begins with `unix` is looked at like any other; a unix socket has no host and port."""
     code = """
 import json
-from payment_service.telemetry import doctor_otlp
-print(json.dumps(doctor_otlp.route("traces")[:2]))
+from payment_service.telemetry.doctor import otlp
+print(json.dumps(otlp.route("traces")[:2]))
 """
     done = subprocess.run(
         [projects("grpc") / ".venv/bin/python", "-c", code],

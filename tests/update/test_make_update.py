@@ -16,7 +16,7 @@ from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = "src/payment_service/telemetry/settings.py"
+SETTINGS = "src/payment_service/telemetry/providers.py"
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -9,7 +9,7 @@ from .fixtures import PACKAGE
 
 masking = importlib.import_module(f"{PACKAGE}.telemetry.masking")
 settings = importlib.import_module(f"{PACKAGE}.telemetry.settings")
-PROTOCOL = importlib.import_module(f"{PACKAGE}.telemetry.protocol").PROTOCOL
+PROTOCOL = importlib.import_module(f"{PACKAGE}.telemetry.settings.protocol").PROTOCOL
 
 
 def test_an_empty_environment_gets_the_defaults() -> None:
