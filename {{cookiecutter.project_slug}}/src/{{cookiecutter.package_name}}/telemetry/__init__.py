@@ -18,10 +18,8 @@ from .export import quiet
 from .log_format import TraceFormatter
 from .masking import scrub
 from .process import DEADLINE_SECONDS
-
 #% if cookiecutter.framework == "celery"
 from .queue_tracing import trace_tasks
-
 #% endif
 from .user_files import write_to_stdout
 
@@ -37,10 +35,10 @@ __all__ = [
 #% endif
 ]
 
-log = logging.getLogger(__name__)
 #% if cookiecutter.framework == "celery"
-lifecycle = process  # the name of 0.1.0 to 0.3.0, in tasks.py of services that were made then
+lifecycle = process  # its name in versions 0.1.0 to 0.3.0: the tasks.py of such a service uses it
 #% endif
+log = logging.getLogger(__name__)
 
 
 def configure() -> None:
