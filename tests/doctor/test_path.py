@@ -14,10 +14,11 @@ import grpc
 import pytest
 
 from ..conftest import Projects
+from ..harness.ahead import ahead
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver
 from ..harness.service import clean_environment, free_port
-from .run import LIMIT, Report, ahead, doctor
+from .run import LIMIT, Report, doctor
 
 pytestmark = pytest.mark.slow
 

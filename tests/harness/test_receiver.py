@@ -41,6 +41,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from .certificates import Authority, Pair
 from .receiver import Fault, Log, Point, Receiver, Signal, Span
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -535,10 +536,7 @@ def test_stopping_leaves_nothing_behind(secured: Receiver, trusted: Authority | 
         thread.join(1.0)
         assert not thread.is_alive(), thread
     # gRPC closes its end of a connection a moment after it said that it stopped.
-    deadline = time.monotonic() + 1.0
-    while open_files() > files and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert open_files() <= files
+    wait_until(lambda: open_files() <= files, f"at most {files} open files", 1.0, 0.01, seen=open_files)
     with pytest.raises(ConnectionRefusedError):
         connect(secured)
 
