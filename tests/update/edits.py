@@ -78,7 +78,7 @@ def user_files(sides: Sides) -> None:
 
 def owned_elsewhere(sides: Sides) -> None:
     """Edit what is the template's, where the template does not."""
-    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/providers.py", "tests/telemetry/test_settings.py"):
+    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/providers.py", "tests/telemetry/test_configure.py"):
         comment(sides, name)
 
 
@@ -204,7 +204,7 @@ EDITS: dict[str, Edit] = {
         gone=lambda sides: {"deploy/service.yaml", "deploy", ".dockerignore", changed_text(sides)},
     ),
     "telemetry tests deleted": Edit(
-        delete_the_tests, status=1, gone=lambda sides: {"tests/telemetry/test_settings.py"}
+        delete_the_tests, status=1, gone=lambda sides: {"tests/telemetry/test_configure.py"}
     ),
     "renamed": Edit(
         rename,
