@@ -17,11 +17,11 @@ test: $(VENV)/.dev  ## everything: sources, renders, running services
 	$(RUN) -m mypy
 	$(RUN) -m pytest
 
-check: $(VENV)/.dev  ## the quick gate: sources and renders, about two minutes
+check: $(VENV)/.dev  ## the quick gate: sources and renders, under two minutes on two cores
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" -n 2 --dist loadfile
 
 bench: $(VENV)/.dev  ## CPU, start and memory, side by side with what people would use instead
 	$(RUN) -m benchmarks

@@ -22,6 +22,7 @@ from tests.collector.build import RELEASE, collector
 from tests.collector.processes import Collector, Pipeline
 from tests.collector.spans import Sender, request, span
 from tests.harness.service import TEMPLATE, render
+from tests.harness.waiting import wait_until
 
 from .load import cpu_seconds, resident_mb
 
@@ -120,11 +121,11 @@ def running(addresses: int = 1, **gateway: str) -> Iterator[Pipeline]:
 
 def settle(collectors: list[Collector], name: str, total: float) -> None:
     """Wait until a counter of all these Collectors has reached a sum; raise TimeoutError after two minutes."""
-    end = time.monotonic() + 120
-    while sum(one.scrape().get(name, 0) for one in collectors) < total:
-        if time.monotonic() > end:
-            raise TimeoutError(f"{name} did not reach {total:.0f}")
-        time.sleep(0.2)
+
+    def reached() -> float:
+        return sum(one.scrape().get(name, 0) for one in collectors)
+
+    wait_until(lambda: reached() >= total, f"{name} to reach {total:.0f}", 120, 0.2, seen=reached)
 
 
 def split(total: int) -> float:

@@ -7,6 +7,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from tests.harness.waiting import wait_until
+
 BODY = b'{"amount_cents": 4999}'
 HEADERS = {"content-type": "application/json"}
 
@@ -29,16 +31,16 @@ def resident_mb(pid: int) -> float:
 
 def wait_until_alive(port: int, timeout: float = 30) -> None:
     """Return as soon as /healthz answers 200; raise TimeoutError after `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
+
+    def answers() -> bool:
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as connection:
                 connection.request("GET", "/healthz")
-                if connection.getresponse().status == 200:
-                    return
+                return connection.getresponse().status == 200
         except OSError:
-            time.sleep(0.002)
-    raise TimeoutError(f"nothing answers on port {port}")
+            return False
+
+    wait_until(answers, f"an answer on port {port}", timeout, 0.002)
 
 
 def post(port: int, requests: int, connections: int = 4) -> None:

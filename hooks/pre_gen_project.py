@@ -12,7 +12,9 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 GIVEN = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
 # Every name that something else has in the environment of a generated service, of whatever kind: distributions and
-# modules (hyphens written as underscores), commands, the service's own tests. A second owner breaks the first.
+# modules (hyphens written as underscores), commands, the service's own tests. uv refuses only a second distribution.
+# Two modules or commands of one name are installed without a word: the later file wins, and an import, a command or
+# `activate` is then somebody else's. A test installs every framework and holds the list complete.
 TAKEN = """
 activate activate_this amqp annotated_doc annotated_types anyio ast_serialize billiard blinker celery celery_types
 certifi cffi charset_normalizer click click_didyoumean click_plugins click_repl colorama dateutil deactivate dmypy

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -87,12 +88,18 @@ def choices() -> dict[str, list[str]]:
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
     """Return a function from an otlp_protocol, and a framework, to that service, installed; each is made once."""
 
+    lock = Lock()
+
     @cache
     def installed(protocol: str, framework: str) -> Path:
         project = render(tmp_path_factory.mktemp(protocol), otlp_protocol=protocol, framework=framework)
         return install(project, "--all-extras")
 
-    return lambda protocol, framework="fastapi": installed(protocol, framework)
+    def project(protocol: str, framework: str = "fastapi") -> Path:
+        with lock:  # two threads that ask for the same service must not both install it
+            return installed(protocol, framework)
+
+    return project
 
 
 @pytest.fixture(params=["grpc", "http"])

@@ -23,11 +23,17 @@ def free(names: set[str]) -> set[str]:
 
 
 def test_dependencies_are_taken(rendered: Callable[..., Path], choices: dict[str, list[str]]) -> None:
-    """A service cannot have the name of something that its pyproject.toml asks for, whatever was chosen."""
+    """A service cannot have the name of something that its pyproject.toml asks for.
+
+    A dependency may come with a framework and a protocol, or with a deployment; none comes with both.
+    """
     names: set[str] = set()
-    for values in product(*choices.values()):
-        project = rendered(**dict(zip(choices, values, strict=True)))
-        data = tomllib.loads((project / TOML).read_text())
+    answers = [
+        *({"framework": f, "otlp_protocol": p} for f, p in product(choices["framework"], choices["otlp_protocol"])),
+        *({"deployment": deployment} for deployment in choices["deployment"]),
+    ]
+    for given in answers:
+        data = tomllib.loads((rendered(**given) / TOML).read_text())
         wanted = [
             *data["project"]["dependencies"],
             *data["project"].get("optional-dependencies", {}).get("gunicorn", ()),

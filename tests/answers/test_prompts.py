@@ -33,14 +33,6 @@ def cookiecutter(template: Path, into: Path, *arguments: str, typed: str = "") -
     )
 
 
-def test_the_questions_are_the_designs() -> None:
-    """These eight answers are asked for, in this order, with these defaults."""
-    assert ASKED[:5] == ["project_name", "project_slug", "package_name", "description", "team"]
-    assert ASKED[5:] == ["framework", "otlp_protocol", "deployment"]
-    assert (ANSWERS["project_name"], ANSWERS["team"]) == ("Payment Service", "platform")
-    assert [ANSWERS[question][0] for question in ASKED[5:]] == ["fastapi", "grpc", "kubernetes"]
-
-
 def test_every_answer_has_a_prompt() -> None:
     """Every answer, and nothing else, has a question in words."""
     assert [*PROMPTS] == ASKED

@@ -1,17 +1,11 @@
 """Runs the doctor of a generated service as a person would, and reads its report."""
 
 import json
-import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ..harness.service import clean_environment
 
@@ -66,39 +60,3 @@ def doctor(project: Path, *arguments: str, **variables: str) -> Report:
         assert document["status"] == done.returncode, done.stdout
         checks = document["checks"]
     return Report(done.returncode, done.stdout, done.stderr, seconds, checks)
-
-
-class Ahead:
-    """Runs what the selected tests of a module will ask for, some at a time: a run mostly waits."""
-
-    AT_ONCE = 3
-
-    def __init__(self, pool: ThreadPoolExecutor, run: Callable[..., Report]) -> None:
-        """Start nothing yet."""
-        self._pool = pool
-        self._run = run
-        self._futures: dict[tuple[Any, ...], Future[Report]] = {}
-
-    def begin(self, *key: Any) -> Future[Report]:
-        """Queue a run, once."""
-        if key not in self._futures:
-            self._futures[key] = self._pool.submit(self._run, *key)
-        return self._futures[key]
-
-    def __call__(self, *key: Any) -> Report:
-        """Return the report of a run, and wait for it if it goes on still."""
-        return self.begin(*key).result(timeout=300)
-
-
-@contextmanager
-def ahead(request: pytest.FixtureRequest, names: tuple[str, ...], run: Callable[..., Report]) -> Iterator[Ahead]:
-    """Start `run` with the parameters of these names of each selected test of the module."""
-    pool = ThreadPoolExecutor(Ahead.AT_ONCE)
-    runs = Ahead(pool, run)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # where each process is selected for everything and runs a part
-        for item in request.session.items:
-            parameters = getattr(item, "callspec", None)
-            if parameters and item.path == request.path and set(names) <= parameters.params.keys():
-                runs.begin(*(parameters.params[name] for name in names))
-    yield runs
-    pool.shutdown(cancel_futures=True)

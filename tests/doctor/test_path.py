@@ -14,10 +14,11 @@ import grpc
 import pytest
 
 from ..conftest import Projects
+from ..harness.ahead import ahead
 from ..harness.certificates import Authority
 from ..harness.receiver import Fault, Receiver
 from ..harness.service import clean_environment, free_port
-from .run import LIMIT, Report, ahead, doctor
+from .run import LIMIT, Report, doctor
 
 pytestmark = pytest.mark.slow
 
@@ -436,8 +437,8 @@ def test_only_the_scheme_unix_is_a_socket(endpoint: str, route: list[object], pr
     """A host whose name begins with `unix` is looked at like any other; a unix socket has no host and port."""
     code = """
 import json
-from payment_service.telemetry import doctor_otlp
-print(json.dumps(doctor_otlp.route("traces")[:2]))
+from payment_service.telemetry.doctor import otlp
+print(json.dumps(otlp.route("traces")[:2]))
 """
     done = subprocess.run(
         [projects("grpc") / ".venv/bin/python", "-c", code],

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Projects
+from ..harness.ahead import Ahead, ahead
 from ..harness.receiver import Receiver
 from ..harness.service import clean_environment
-from .run import Ahead, Report, ahead, doctor
+from .run import Report, doctor
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +87,7 @@ NOTED = {
 
 
 @pytest.fixture(scope="module")
-def reports(request: pytest.FixtureRequest, projects: Projects, authority: object) -> Iterator[Ahead]:
+def reports(request: pytest.FixtureRequest, projects: Projects, authority: object) -> Iterator[Ahead[Report]]:
     """Return the function from the name of a case to the report."""
     project = {protocol: projects(protocol) for protocol in ("grpc", "http")}
     with Receiver("grpc") as over_grpc, Receiver("http") as over_http, Receiver("grpc", tls=authority) as secure:  # type: ignore[arg-type]
@@ -132,7 +133,7 @@ def start(project: Path, variables: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_setting_is_a_finding_and_an_error(
-    name: str, reports: Ahead, projects: Projects, authority: object
+    name: str, reports: Ahead[Report], projects: Projects, authority: object
 ) -> None:
     """The doctor finds it, and the start logs one ERROR with the same sentence; no secret is in either."""
     protocol, variables, keys, words = BAD[name]
@@ -152,7 +153,7 @@ def test_a_bad_setting_is_a_finding_and_an_error(
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_a_choice_that_silences_is_a_finding(name: str, reports: Ahead) -> None:
+def test_a_choice_that_silences_is_a_finding(name: str, reports: Ahead[Report]) -> None:
     """What is legal is no ERROR at the start; the doctor says what comes of it, and where to change it."""
     _, keys, words = SILENT[name]
     report = reports(name)
@@ -161,7 +162,7 @@ def test_a_choice_that_silences_is_a_finding(name: str, reports: Ahead) -> None:
 
 
 @pytest.mark.parametrize("name", NOTED)
-def test_what_is_good_to_know_is_no_finding(name: str, reports: Ahead) -> None:
+def test_what_is_good_to_know_is_no_finding(name: str, reports: Ahead[Report]) -> None:
     """A note leaves the exit status at 0."""
     _, _, key, words = NOTED[name]
     report = reports(name)

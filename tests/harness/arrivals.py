@@ -19,7 +19,6 @@ class Arrivals:
     def __init__(self) -> None:
         """Begin with nothing received and no fault."""
         self._fault = HEALTHY
-        self.most_bytes = 4 << 20
         self._changed = threading.Condition()
         self.clear()
 
@@ -61,14 +60,13 @@ class Arrivals:
             return self._changed.wait_for(lambda: condition(self), timeout)
 
     def clear(self) -> None:
-        """Forget all that arrived, connections included, but not the fault."""
+        """Forget all that arrived, but not the fault."""
         with self._changed:
             self._unread: dict[str, list[tuple[Any, int]]] = {signal: [] for signal in SERVICES}
             self._records: dict[str, list[Any]] = {signal: [] for signal in SERVICES}
             self._counts = dict.fromkeys(SERVICES, 0)
             self._requests: list[Request] = []
             self._rejected = 0
-            self._connections = 0
 
     def _read(self, signal: Signal) -> list[Any]:
         with self._changed:
@@ -81,12 +79,6 @@ class Arrivals:
     def wake(self) -> None:
         """Make whoever waits look again; for the servers."""
         with self._changed:
-            self._changed.notify_all()
-
-    def connected(self) -> None:
-        """Count a connection; for the servers."""
-        with self._changed:
-            self._connections += 1
             self._changed.notify_all()
 
     def arrived(self, seen: Request) -> None:

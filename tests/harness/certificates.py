@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import trustme
@@ -28,6 +29,7 @@ class Authority:
         self._directory = directory
         self._authority = trustme.CA()
         self._signed = 0
+        self._numbering = threading.Lock()  # tests start runs in threads, and two must not write one file
         self.ca = directory / "ca.pem"
         self._authority.cert_pem.write_to_path(self.ca)
 
@@ -44,12 +46,11 @@ class Authority:
         return self._sign(("client.example",))
 
     def _sign(self, hosts: tuple[str, ...], not_after: datetime.datetime | None = None) -> Pair:
-        self._signed += 1
+        with self._numbering:
+            self._signed += 1
+            name = f"{self._signed}-{hosts[0]}"
         leaf = self._authority.issue_cert(*hosts, not_after=not_after)
-        pair = Pair(
-            self._directory / f"{self._signed}-{hosts[0]}.pem",
-            self._directory / f"{self._signed}-{hosts[0]}.key",
-        )
+        pair = Pair(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         leaf.cert_chain_pems[0].write_to_path(pair.certificate)
         leaf.private_key_pem.write_to_path(pair.key)
         return pair

@@ -30,19 +30,13 @@ class Receiver(Arrivals):
         tls: Authority | None = None,
         certificate: Pair | None = None,
         mutual: bool = False,
-        port: int = 0,
-        most_bytes: int = 4 << 20,
     ) -> None:
-        """Prepare a receiver without opening anything; port 0 means any free one.
-
-        A request of more than `most_bytes`, uncompressed, is refused as too large; the default is gRPC's own.
-        """
+        """Prepare a receiver without opening anything."""
         if tls is None and (mutual or certificate):
             raise ValueError("mutual TLS and a certificate need an authority")
         super().__init__()
         self.protocol = protocol
-        self.port = port
-        self.most_bytes = most_bytes
+        self.port = 0  # any free one
         self._tls = None if tls is None else Tls(certificate or tls.server(), tls.ca if mutual else None)
         self._server: GrpcServer | HttpServer | SilentServer | None = None
         self._switching = threading.RLock()
@@ -77,11 +71,6 @@ class Receiver(Arrivals):
     def endpoint(self) -> str:
         """Return the URL to export to, without any path."""
         return f"http://{HOST}:{self.port}" if self._tls is None else f"https://localhost:{self.port}"
-
-    @property
-    def connections(self) -> int | None:
-        """Return how many TCP connections were accepted over HTTP; None over gRPC, which does not say."""
-        return self._connections if self.protocol == "http" else None
 
     @property
     def fault(self) -> Fault | None:

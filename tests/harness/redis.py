@@ -5,10 +5,10 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from typing import Self
 
 from .service import free_port
+from .waiting import wait_until
 
 COMMAND = shutil.which("redis-server")
 MAY_SKIP = COMMAND is None and not os.environ.get("CI")  # there a test that needs it fails
@@ -29,12 +29,11 @@ class Redis:
         settings = {"bind": "127.0.0.1", "port": str(self.port), "save": "", "appendonly": "no"}
         arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
         self._process = subprocess.Popen([COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 30
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.__exit__()
-                raise RuntimeError("redis-server did not become ready")
-            time.sleep(0.02)
+        try:
+            wait_until(self._answers, "an answer of redis-server")
+        except TimeoutError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

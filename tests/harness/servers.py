@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .certificates import Pair
 
 HOST = "127.0.0.1"
+MOST_BYTES = 4 << 20  # of a request, uncompressed; gRPC's own limit
 _STOP_TIMEOUT = 5.0  # seconds; stopping takes milliseconds, and longer than this is a defect to report
 _THREADS = "otlp-receiver"  # what the names of all threads begin with
 _SIGNALS = {f"/v1/{signal}": signal for signal in SERVICES}
@@ -106,7 +107,7 @@ class GrpcServer:
         self._threads: list[threading.Thread] = []
         self._pool = ThreadPoolExecutor(8, _THREADS, lambda: self._threads.append(threading.current_thread()))
         # Without this a second receiver could share the port, each getting some of the connections.
-        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", arrivals.most_bytes)]
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MOST_BYTES)]
         self._server = grpc.server(self._pool, options=options)
         for signal, service in SERVICES.items():
             export = grpc.unary_unary_rpc_method_handler(
@@ -178,7 +179,6 @@ class HttpServer(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self.arrivals.connected()
         if self._tls is not None:
             # The handshake is left to the first read, in a thread of its own: a silent client stalls nobody.
             request = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
@@ -236,16 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - the names http.server calls
 
     def _body(self) -> bytes:
-        if self.headers.get("transfer-encoding") != "chunked":
-            return self._exactly(int(self.headers.get("content-length", 0)))
-        chunks = []
-        while size := int(self.rfile.readline() or b"0", 16):
-            chunks.append(self._exactly(size))
-            self.rfile.readline()
-        self._exactly(2)  # the empty line that ends them
-        return b"".join(chunks)
-
-    def _exactly(self, size: int) -> bytes:
+        size = int(self.headers.get("content-length", 0))
         data = self.rfile.read(size)
         if len(data) < size:
             raise ConnectionError  # what came of it might parse, and pass for the whole
@@ -263,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
             return Fault.status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         try:
             data = decompress(body)
-            if len(data) > self.server.arrivals.most_bytes:
+            if len(data) > MOST_BYTES:
                 return Fault.status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return SERVICES[signal].parse(data)
         except (DecodeError, OSError, EOFError, zlib.error):

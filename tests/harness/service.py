@@ -18,6 +18,8 @@ from typing import Any, Self
 
 from cookiecutter.main import cookiecutter
 
+from .waiting import wait_until
+
 TEMPLATE = Path(__file__).resolve().parents[2]
 
 
@@ -120,11 +122,7 @@ class Service:
             start_new_session=True,
         )
         if self._ready:
-            while not self._answers(self._ready):
-                if self.process.poll() is not None or time.monotonic() - self.started > 30:
-                    self.kill()
-                    raise RuntimeError(f"the service did not become ready:\n{self.output}")
-                time.sleep(0.02)
+            self._wait_until_ready(self._ready)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,14 +178,18 @@ class Service:
 
         A worker that is still importing its application is not yet one that can be stopped well.
         """
-        until, quiet_since, before = time.monotonic() + timeout, time.monotonic(), self.processes
-        while time.monotonic() - quiet_since < 0.33:
-            if time.monotonic() > until:
-                raise RuntimeError(f"there are no {processes} quiet processes but {before}:\n{self.output}")
-            time.sleep(0.05)
+        before = self.processes
+        quiet_since = time.monotonic()
+
+        def is_quiet() -> bool:
+            nonlocal before, quiet_since
             now = self.processes
             if now != before or len(now) < processes or {state for state, _ in now.values()} != {"S"}:
-                quiet_since, before = time.monotonic(), now
+                before = now
+                quiet_since = time.monotonic()
+            return time.monotonic() - quiet_since >= 0.33
+
+        wait_until(is_quiet, f"{processes} quiet processes", timeout, 0.05, seen=lambda: f"{before}\n{self.output}")
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a keep-alive connection to the service."""
@@ -213,6 +215,22 @@ class Service:
     def post(self, amount_cents: Any, **options: Any) -> int:
         """POST /transactions and return the status."""
         return self.request("POST", "/transactions", {"amount_cents": amount_cents}, **options)[0]
+
+    def _wait_until_ready(self, path: str) -> None:
+        assert self.process is not None
+        process = self.process
+
+        def has_ended_or_answers() -> bool:
+            return process.poll() is not None or self._answers(path)
+
+        try:
+            wait_until(has_ended_or_answers, f"the service to answer {path}", seen=lambda: self.output)
+        except TimeoutError:
+            self.kill()
+            raise
+        if process.poll() is not None:
+            self.kill()  # what it may have started is left running
+            raise RuntimeError(f"the service ended before it was ready:\n{self.output}")
 
     def _answers(self, path: str) -> bool:
         try:

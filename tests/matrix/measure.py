@@ -3,16 +3,19 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
+from ..harness.ahead import Ahead, started
 from ..harness.receiver import Fault, Receiver
 from ..harness.redis import Redis
 from ..harness.service import Service, uv
+from ..harness.waiting import wait_until
 from .cells import CTRL_C, INT, OPTIONS, RECYCLE, RELOAD, RETURN, SCALE, WATCHED
 from .outcome import COUNT, Outcome, Run
 from .turns import Turns
@@ -27,17 +30,29 @@ PATIENT = {"OTEL_BSP_SCHEDULE_DELAY": "60000"}
 TURNS = Turns()
 
 
-def measure_all(
-    runs: Iterable[Run], project: Callable[[str, str], Path], pool: ThreadPoolExecutor
-) -> dict[Run, Future[Outcome]]:
-    """Begin the runs, as many at a time as the pool has threads; return the outcome that each will have."""
+@contextmanager
+def measuring(runs: Iterable[Run], project: Callable[[str, str], Path]) -> Iterator[Ahead[Outcome]]:
+    """Install the services of these runs and begin the runs; give a function from a run to its outcome."""
     alike = sorted(runs, key=lambda run: (run.fault or "", run.ending))  # neighbours take about as long as each other
-    for protocol, framework in sorted({(run.protocol, run.cell.framework) for run in alike}):
+
+    @cache
+    def installed(protocol: str, framework: str) -> Path:
         folder = project(protocol, framework)
         if framework == "fastapi":
-            installed = uv(folder, "pip", "install", "--quiet", "--python", ".venv", UVICORN_WORKER)
-            assert installed.returncode == 0, installed.stdout
-    return {run: pool.submit(measure_fairly, project(run.protocol, run.cell.framework), run) for run in alike}
+            done = uv(folder, "pip", "install", "--quiet", "--python", ".venv", UVICORN_WORKER)
+            assert done.returncode == 0, done.stdout
+        return folder
+
+    def run(run: Run) -> Outcome:
+        return measure_fairly(installed(run.protocol, run.cell.framework), run)
+
+    # First, because an installation takes the time of the processor from the runs that are measured.
+    for protocol, framework in sorted({(run.protocol, run.cell.framework) for run in alike}):
+        installed(protocol, framework)
+    with started(run, AT_ONCE) as outcomes:
+        for each in alike:
+            outcomes.begin(each)
+        yield outcomes
 
 
 def measure_fairly(project: Path, run: Run) -> Outcome:
@@ -69,7 +84,7 @@ def measure(project: Path, run: Run, **seeded: str) -> Outcome:
                 ask(service, run.ending)
             elif redis:
                 publish(project, redis)
-            wait_for(service, lambda: service.output.count("processed transaction") >= COUNT, "all work done")
+            wait(service, lambda: service.output.count("processed transaction") >= COUNT, "all work done")
             if run.fault:
                 time.sleep(1.2)  # by now an export is under way
             elif (
@@ -102,17 +117,13 @@ def end(service: Service, ending: str) -> float:
         os.killpg(service.pid, by)
     else:
         service.signal(by)
-    wait_for(service, lambda: not service.processes, "the end of every process")
+    wait(service, lambda: not service.processes, "the end of every process")
     return time.monotonic() - began
 
 
-def wait_for(service: Service, condition: Callable[[], bool], what: str, timeout: float = 60) -> None:
-    """Wait until the condition holds; raise TimeoutError if it does not."""
-    until = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError(f"waited {timeout} s for {what}; the service said:\n{service.output}")
-        time.sleep(0.02)
+def wait(service: Service, condition: Callable[[], bool], what: str) -> None:
+    """Wait, 60 s at most; an error shows what the service printed."""
+    wait_until(condition, what, 60, seen=lambda: service.output)
 
 
 def publish(project: Path, redis: Redis) -> None:
@@ -132,9 +143,9 @@ def ask(service: Service, ending: str) -> None:
         service.signal(signal.SIGTTOU)
     ask_at_once(service, range(COUNT // 2, COUNT), pause=0.1 if ending in (RELOAD, SCALE) else 0)
     if ending == RELOAD:
-        wait_for(service, lambda: not before & set(service.processes), "the end of the old workers")
+        wait(service, lambda: not before & set(service.processes), "the end of the old workers")
     elif ending == SCALE:
-        wait_for(service, lambda: len(before & set(service.processes)) == 1, "the end of one worker")
+        wait(service, lambda: len(before & set(service.processes)) == 1, "the end of one worker")
 
 
 def ask_at_once(service: Service, amounts: Sequence[int], pause: float = 0) -> None:

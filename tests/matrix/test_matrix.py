@@ -1,6 +1,5 @@
 """N units of work are N traces, whatever served them and whatever ended it; and the end comes soon."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,38 +25,49 @@ def test_all_work_arrives(run: Run, outcomes: Outcomes) -> None:
 @slow
 @pytest.mark.parametrize("run", FAULTY_RUNS, ids=str)
 def test_the_end_comes_soon(run: Run, outcomes: Outcomes) -> None:
-    """From SIGTERM until the last process is gone it takes less than 6 s, also while an export is stuck."""
+    """From SIGTERM until the last process is gone it takes less than 6 s, also while an export is stuck.
+
+    A run that took longer is measured again, twice at most: a busy machine adds time, and never takes any away.
+    """
     outcome = outcomes(run)
     assert outcome.problems == [], outcome.output
 
 
+# Each is the sitecustomize of a service with that fault. They change names of the SDK, of Python, and of the service's
+# public surface, so that they hold wherever the code that is under test stands.
+NOT_DRAINED = """
+from opentelemetry.sdk.trace import TracerProvider
+TracerProvider.shutdown = lambda self: None
+"""
+ONE_ID = """
+import uuid
+uuid.uuid4 = lambda: uuid.UUID(int=1)
+"""
+TOO_LATE = """
+import sys
+import wrapt
+
+def change(telemetry):
+    for name, module in list(sys.modules.items()):
+        if name.startswith(telemetry.__name__) and hasattr(module, "DEADLINE_SECONDS"):
+            module.DEADLINE_SECONDS = 9.0
+
+wrapt.register_post_import_hook(change, "payment_service.telemetry")
+"""
+
+
 @slow
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "fault", "found"),
+    ("seed", "fault", "found"),
     [
-        (
-            "lifecycle.py",
-            "        while to_drain:",
-            "        while False:",
-            None,
-            "0 delivered, 0 duplicates, 0 others",
-        ),
-        ("resource.py", "str(uuid4())", '"me"', None, "not an id for each process"),
-        ("lifecycle.py", "DEADLINE_SECONDS = 4.0", "DEADLINE_SECONDS = 9.0", "black hole", "s to the end"),
+        pytest.param(NOT_DRAINED, None, "0 delivered, 0 duplicates, 0 others", id="not drained"),
+        pytest.param(ONE_ID, None, "not an id for each process", id="one id"),
+        pytest.param(TOO_LATE, "black hole", "s to the end", id="too late"),
     ],
-    ids=["not drained", "one id", "too late"],
 )
-def test_faults_are_found(
-    file: str, right: str, wrong: str, fault: str | None, found: str, projects: Projects, tmp_path: Path
-) -> None:
+def test_faults_are_found(seed: str, fault: str | None, found: str, projects: Projects, tmp_path: Path) -> None:
     """A service that does not drain, or for too long, or whose processes share an id, is one with a problem."""
-    project = projects("grpc", "flask")
-    seeded = shutil.copytree(project, tmp_path / project.name, ignore=shutil.ignore_patterns(".venv"))
-    (seeded / ".venv").symlink_to(project / ".venv")
-    source = seeded / "src/payment_service/telemetry" / file
-    text = source.read_text()
-    assert right in text
-    source.write_text(text.replace(right, wrong))
+    (tmp_path / "sitecustomize.py").write_text(seed)
     run = Run("grpc", next(cell for cell in CELLS if cell.name == "gunicorn-gthread"), fault=fault)
-    outcome = measure(seeded, run, PYTHONPATH=str(seeded / "src"))
-    assert found in "; ".join(outcome.problems)
+    outcome = measure(projects("grpc", "flask"), run, PYTHONPATH=str(tmp_path))
+    assert found in "; ".join(outcome.problems), outcome.output

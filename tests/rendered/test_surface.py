@@ -92,7 +92,7 @@ def test_the_default_lines_are_those_of_log_lines(rendered: Rendered) -> None:
     (source,) = rendered().glob("src/*")
     functions = [
         ast.unparse(node)
-        for file in ("log_lines.py", "telemetry/lines.py")
+        for file in ("log_lines.py", "telemetry/log_format.py")
         for node in ast.parse((source / file).read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name == "write_to_stdout"
     ]

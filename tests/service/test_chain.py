@@ -4,7 +4,6 @@ Each is a service made from this template, with the few lines in its transaction
 """
 
 import textwrap
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from ..harness.receiver import Receiver, Span
 from ..harness.redis import MAY_SKIP, Redis
 from ..harness.service import Service, install, render
+from ..harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -105,9 +105,7 @@ def test_one_request_is_one_trace_through_four_services(services: dict[str, Path
         def spans() -> list[Span]:
             return [span for receiver in receivers.values() for span in receiver.spans]
 
-        until = time.monotonic() + 60
-        while len(spans()) < 8 and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_until(lambda: len(spans()) >= 8, "the eight spans of the chain", 60, seen=spans)
         for service in running.values():
             service.stop()
 

@@ -12,6 +12,7 @@ import pytest
 from ..conftest import Projects
 from ..harness.receiver import Fault, Receiver
 from ..harness.service import Service, clean_environment
+from ..harness.waiting import wait_until
 from .test_delivery import assert_whole, send
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,7 @@ def test_a_hangup_under_load_costs_no_answer(projects: Projects) -> None:
             clients = [Thread(target=ask) for _ in range(3)]
             for client in clients:
                 client.start()
-            busy = time.monotonic() + 20
-            while len(answers) < 30 and time.monotonic() < busy:
-                time.sleep(0.01)
+            wait_until(lambda: len(answers) >= 30, "30 answers", 20, 0.01, seen=lambda: answers)
             assert service.stop(signal.SIGHUP) < 6
             for client in clients:
                 client.join(30)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..conftest import Projects
 from ..harness.receiver import Receiver, Span
 from ..harness.redis import MAY_SKIP, Redis
 from ..harness.service import Service, uv
+from ..harness.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,14 +39,6 @@ def receiver() -> Iterator[Receiver]:
     """Run a receiver."""
     with Receiver("grpc") as receiver:
         yield receiver
-
-
-def wait(until: Callable[[], object]) -> None:
-    """Wait, 30 s at most, until this is true."""
-    end = time.monotonic() + 30
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def send(project: Path, amount: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +67,7 @@ def test_a_message_is_one_trace_across_the_queue(project: Path, receiver: Receiv
         sent = send(project, "4999", **variables)
         assert sent.returncode == 0, sent.stdout
         with Service(project, ready=None, OTEL_BSP_MAX_QUEUE_SIZE="lots", **variables) as service:
-            wait(lambda: worked(receiver))
+            wait_until(lambda: worked(receiver), "a span of the work")
             assert service.stop() < 6
             assert service.process is not None
             assert service.process.returncode == 0
@@ -124,7 +117,7 @@ def test_redis_may_come_late_and_go(project: Path, receiver: Receiver) -> None:
         for number in (1, 2):
             with redis:
                 assert send(project, "1", REDIS_URL=redis.url, **variables).returncode == 0
-                wait(lambda number=number: len(worked(receiver)) == number)  # type: ignore[misc]
+                wait_until(lambda number=number: len(worked(receiver)) == number, f"span {number}")  # type: ignore[misc]
         assert service.stop() < 20  # Celery looks for its Redis meanwhile
     assert len({span.trace_id for span in worked(receiver)}) == 2
 
@@ -138,7 +131,7 @@ def test_a_worker_loses_no_message_when_it_stops(signals: int, projects: Project
             redis_command(redis, "RPUSH", "transactions", *[message] * 1000)
         variables: dict[str, Any] = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "REDIS_URL": redis.url}
         with Service(projects("grpc", "worker"), ready=None, **variables) as service:
-            wait(lambda: "processed transaction" in service.output)
+            wait_until(lambda: "processed transaction" in service.output, "the log line of the work")
             for _ in range(signals - 1):
                 service.signal(signal.SIGTERM)
             assert service.stop() < 6
@@ -156,7 +149,7 @@ def test_celerys_own_command_works(pool: str, projects: Projects, receiver: Rece
         assert send(project, "1", **variables).returncode == 0
         command = ("celery", "-A", "payment_service.tasks", "worker", "--pool", pool)
         with Service(project, *command, ready=None, **variables) as service:
-            wait(lambda: "processed transaction" in service.output)
+            wait_until(lambda: "processed transaction" in service.output, "the log line of the work")
             service.stop()
             (line,) = [line for line in service.output.splitlines() if "processed transaction" in line]
     assert sorted(span.name for span in receiver.spans) == [WORK, f"run {WORK}", "send"]
@@ -277,7 +270,7 @@ def test_no_message_ends_the_worker(projects: Projects, receiver: Receiver) -> N
             for number, message in enumerate(WORKER_MESSAGES.values()):
                 good = worker_message(amount_cents=1000 + number, traceparent=PARENT)
                 redis_command(redis, "RPUSH", "transactions", message, good)
-            wait(lambda: len(done(receiver)) == len(WORKER_MESSAGES))
+            wait_until(lambda: len(done(receiver)) == len(WORKER_MESSAGES), "a span of each message")
             assert service.process is not None
             assert service.process.poll() is None
             assert service.stop() < 6
@@ -308,7 +301,7 @@ def test_no_message_ends_celery(projects: Projects, receiver: Receiver) -> None:
             for number, message in enumerate(CELERY_MESSAGES.values()):
                 good = celery_message(1000 + number, headers={"traceparent": PARENT})
                 redis_command(redis, "LPUSH", "celery", message, good)
-            wait(lambda: len(worked(receiver)) == len(CELERY_MESSAGES))
+            wait_until(lambda: len(worked(receiver)) == len(CELERY_MESSAGES), "a span of each message")
             assert service.process is not None
             assert service.process.poll() is None
             assert service.stop() < 20
@@ -358,7 +351,7 @@ def test_an_id_forges_no_log_line(text: str, projects: Projects, receiver: Recei
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "REDIS_URL": redis.url}
         with Service(projects("grpc", "celery"), ready=None, **variables) as service:
             redis_command(redis, "LPUSH", "celery", message, failing)
-            wait(lambda: len(worked(receiver)) == 2)
+            wait_until(lambda: len(worked(receiver)) == 2, "two spans of the work")
             service.stop()
             output = service.output
     assert output.count("processed transaction") == 1

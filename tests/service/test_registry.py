@@ -7,7 +7,6 @@ deprecated, and which instrument and unit a metric has. Types it does not say: I
 import ast
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,8 @@ from ..harness.receiver import Attributes, Log, Point, Receiver, Span
 from ..harness.records import latest
 from ..harness.redis import Redis
 from ..harness.service import Service, uv
-from .test_environment import PACKAGE, Run, execute
+from ..harness.waiting import wait_until
+from .environment.runs import PACKAGE, Run, execute
 
 pytestmark = pytest.mark.slow
 
@@ -207,9 +207,7 @@ def sent_through_the_queue(project: Path, *amounts: str) -> Sent:
         for amount in amounts:
             assert uv(project, "run", "--no-sync", project.name, "send", amount, **variables).returncode == 0
         with Service(project, ready=None, **variables) as service:
-            until = time.monotonic() + 30
-            while len(receiver.spans) < 2 * len(amounts) and time.monotonic() < until:
-                time.sleep(0.05)
+            wait_until(lambda: len(receiver.spans) >= 2 * len(amounts), "two spans for each amount")
             service.stop()
     return Sent(receiver.spans, receiver.metrics, receiver.logs)
 

@@ -16,5 +16,5 @@ def assigned(module: str, name: str) -> Any:
 
 
 def findings(name: str) -> Any:
-    """Return one of the tables of doctor_findings.py."""
-    return assigned("doctor_findings", name)
+    """Return one of the tables of doctor/findings.py."""
+    return assigned("doctor/findings", name)

@@ -18,14 +18,21 @@ TELEMETRY = PACKAGE + "telemetry/"
 def files(suffix: str = "") -> list[Path]:
     """Return the template's files, those in options/ included and tools' caches not, whose name ends in `suffix`."""
     cache = re.compile(r"(__py|.*_)cache(__)?")
-    paths = (path for path in sorted(PROJECT.rglob("*" + suffix)) if path.is_file())
+    paths = (
+        path for path in sorted(PROJECT.rglob("*")) if path.is_file() and unconditional(path.name).endswith(suffix)
+    )
     return [path for path in paths if not any(map(cache.fullmatch, path.parts))]
+
+
+def unconditional(name: str) -> str:
+    """Return the name of a file that only some answers have, without its condition."""
+    return re.sub(r"\{%.*?%\}", "", name)
 
 
 def place(path: Path) -> str:
     """Return where a file ends up: its path without options/<question>/<value>/."""
     parts = path.relative_to(PROJECT).parts
-    return "/".join(parts[3:] if parts[0] == "options" else parts)
+    return unconditional("/".join(parts[3:] if parts[0] == "options" else parts))
 
 
 def room(path: Path) -> tuple[str, ...]:

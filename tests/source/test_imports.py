@@ -2,18 +2,19 @@
 
 import ast
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from . import template
 
 
 def test_imports_in_src_are_relative() -> None:
-    """The service imports its own modules by their place; no folder, telemetry/ included, reaches into what is above."""
-    levels: dict[str, set[int]] = {}
+    """The service imports its own modules by their place; telemetry/ and tests/ reach into nothing above themselves."""
     for path in template.python():
-        found = {level for level, _ in template.imports(path) if level}
-        levels.setdefault(template.place(path).partition("/")[0], set()).update(found)
-    assert levels["src"] == {1}
-    assert levels["tests"] <= {1}
+        place = template.place(path)
+        top = template.TELEMETRY if place.startswith(template.TELEMETRY) else place.partition("/")[0] + "/"
+        depth = place.removeprefix(template.PACKAGE if top == "src/" else top).count("/") + 1
+        levels = {level for level, _ in template.imports(path)}
+        assert max(levels, default=0) <= depth, place
 
 
 def test_no_file_names_the_default_package() -> None:
@@ -24,7 +25,7 @@ def test_no_file_names_the_default_package() -> None:
 
 def test_only_otlp_imports_exporters() -> None:
     """Whoever reads otlp.py has seen every exporter that sends."""
-    assert template.importers("opentelemetry.exporter") == {"telemetry/otlp.py"}
+    assert template.importers("opentelemetry.exporter") == {"telemetry/export/otlp.py"}
 
 
 def test_only_the_application_imports_the_framework() -> None:
@@ -51,15 +52,42 @@ def test_only_configure_sets_globals() -> None:
     assert found == {template.TELEMETRY + "__init__.py": setters}
 
 
+def arrows() -> dict[str, set[str]]:
+    """Return which modules of telemetry/ each of them imports, by dotted names; a package stands for its __init__."""
+    paths = {dotted(path): path for path in template.python(template.TELEMETRY)}
+    graph: dict[str, set[str]] = {name: set() for name in paths}
+    for path in template.python(template.TELEMETRY):
+        name = dotted(path)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        for level, imported in template.imports(path):
+            if level:
+                base = ".".join(package.split(".")[: len(package.split(".")) - level + 1])
+                full = f"{base}.{imported}"
+                # A name that is no module comes from the package itself.
+                graph[name].add(full if full in paths else full.rpartition(".")[0])
+    return graph
+
+
+def dotted(path: Path) -> str:
+    """Return the dotted name of a module: telemetry.export.otlp."""
+    place = template.place(path).removeprefix(template.PACKAGE).removesuffix(".py")
+    return place.replace("/", ".").removesuffix(".__init__")
+
+
 def test_no_import_cycle_in_telemetry() -> None:
     """Each module of telemetry/ can be read after those that it imports."""
-    modules = {template.place(path).removeprefix(template.TELEMETRY)[:-3]: path for path in template.python()}
-    graph: dict[str, set[str]] = {}
-    for path in template.python(template.TELEMETRY):
-        module = template.place(path).removeprefix(template.TELEMETRY)[:-3]
-        imported = {name.partition(".")[0] for level, name in template.imports(path) if level == 1}
-        # A name that is no module comes from the package itself.
-        graph.setdefault(module, set()).update(name if name in modules else "__init__" for name in imported)
-    assert graph["__init__"]
+    graph = arrows()
+    assert graph["telemetry"]
     order = [*TopologicalSorter(graph).static_order()]  # raises CycleError
-    assert order[-1] in {"__init__", "doctor"}
+    assert order.index("telemetry") > order.index("telemetry.settings")
+
+
+def test_nothing_imports_the_doctor() -> None:
+    """The doctor imports what it examines; only __main__.py imports the doctor."""
+    doctor = {name for name in arrows() if name.startswith("telemetry.doctor")}
+    assert doctor
+    found = {name: imported & doctor for name, imported in arrows().items() if name not in doctor}
+    assert {name: imported for name, imported in found.items() if imported} == {}
+    for path in template.python("src/"):
+        if template.place(path).removeprefix(template.PACKAGE) != "__main__.py" and "telemetry" not in path.parts:
+            assert not [name for _, name in template.imports(path) if name.startswith("telemetry.doctor")], path

@@ -24,7 +24,7 @@ def name(path: Path) -> str:
 @pytest.mark.parametrize("path", [*template.files(".py"), *template.HOOKS], ids=name)
 def test_python_parses_unrendered(path: Path) -> None:
     """Every Python file, hooks included, is Python before it is rendered."""
-    assert template.tree(path).body is not None
+    ast.parse(path.read_text(), str(path))
 
 
 @pytest.mark.parametrize("path", [*template.files(".toml"), *template.files(".json")], ids=name)
@@ -38,13 +38,6 @@ def test_toml_and_json_parse_unrendered(path: Path) -> None:
 def test_yaml_parses_unrendered(path: Path) -> None:
     """Every YAML file is YAML before it is rendered."""
     assert all(document for document in yaml.safe_load_all(path.read_text()))
-
-
-def test_tags_are_rare_in_python() -> None:
-    """There is at most one Jinja tag in a hundred lines of the template's Python."""
-    text = "".join(path.read_text() for path in template.files(".py"))
-    tags = re.findall(r"\{\{|\{%|\{#|^\s*#%", text, re.MULTILINE)
-    assert 1 <= len(tags) <= len(text.splitlines()) / 100
 
 
 def test_tags_stand_in_strings() -> None:

@@ -28,7 +28,7 @@ def telemetry() -> Iterator[Parts]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, NAME, package)
         parts = ("answers", "sending", "retrying", "points", "items")
-        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.{part}") for part in parts})
+        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.export.{part}") for part in parts})
         for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
             del sys.modules[part]
 

@@ -111,15 +111,15 @@ def test_lines_do_not_grow_denser() -> None:
 
 
 def test_only_deploy_names_an_endpoint() -> None:
-    """In code an endpoint stands only in telemetry/protocol.py, as the specification's default."""
+    """In code an endpoint stands only in telemetry/settings/protocol.py, as the specification's default."""
     elsewhere = ("deploy/", "tests/", ".github/", "README.md")
     found = {
         template.place(path)
         for path in template.files()
         if not template.place(path).startswith(elsewhere) and re.search(r"\bhttps?://\w|\b431[78]\b", path.read_text())
     }
-    assert found == {template.TELEMETRY + "protocol.py"}
-    for path in template.python(template.TELEMETRY + "protocol.py"):
+    assert found == {template.TELEMETRY + "settings/protocol.py"}
+    for path in template.python(template.TELEMETRY + "settings/protocol.py"):
         assert set(re.findall(r"https?://\w+:\d+", path.read_text())) <= {
             "http://localhost:4317",
             "http://localhost:4318",
@@ -134,7 +134,7 @@ def test_no_private_environment_variable() -> None:
     service: set[str] = set()
     doctor: set[str] = set()
     for path in template.python("src/"):
-        names = doctor if path.name.startswith("doctor") else service
+        names = doctor if path.parent.name == "doctor" else service
         for node in ast.walk(template.tree(path)):
             if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
                 key: ast.expr = node.slice

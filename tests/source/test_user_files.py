@@ -21,7 +21,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     telemetry.mkdir(parents=True)
     for folder in (telemetry, telemetry.parent):
         (folder / "__init__.py").touch()
-    for name in ("user_files.py", "lines.py"):
+    for name in ("user_files.py", "log_format.py"):
         shutil.copy(template.PROJECT / template.TELEMETRY / name, telemetry)
     monkeypatch.syspath_prepend(tmp_path)
 

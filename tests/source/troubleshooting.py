@@ -11,7 +11,7 @@ PAGE = template.ROOT / "docs" / "troubleshooting.md"
 HEAD = """# Troubleshooting
 
 `uv run payment-service doctor` finds these faults and says the sentences below; `--json` has the keys. This page is written
-from the tables of `telemetry/doctor_findings.py` and `telemetry/settings.py` by `python -m tests.source.troubleshooting`.
+from the tables of `telemetry/doctor/findings.py` and `telemetry/settings/__init__.py` by `python -m tests.source.troubleshooting`.
 What stands in braces is known when it is said: `{address}` is host and port, `{endpoint}`, `{ca}`, `{certificate}`, `{key}`,
 `{headers}` and `{timeout}` are the variables that decided, a signal's own or the one for all.
 """

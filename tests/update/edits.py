@@ -78,7 +78,7 @@ def user_files(sides: Sides) -> None:
 
 def owned_elsewhere(sides: Sides) -> None:
     """Edit what is the template's, where the template does not."""
-    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/settings.py", "tests/telemetry/test_settings.py"):
+    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/providers.py", "tests/telemetry/test_configure.py"):
         comment(sides, name)
 
 
@@ -130,7 +130,7 @@ def rename(sides: Sides) -> None:
 
 def crlf(sides: Sides) -> None:
     """Store files with Windows' line ends, one of them edited, one of them the template's."""
-    for name in (changed_text(sides), f"{TELEMETRY}/settings.py", f"{PACKAGE}/transactions.py"):
+    for name in (changed_text(sides), f"{TELEMETRY}/providers.py", f"{PACKAGE}/transactions.py"):
         file = sides.service / name
         comment(sides, name)
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
@@ -138,7 +138,7 @@ def crlf(sides: Sides) -> None:
 
 def executable(sides: Sides) -> None:
     """Give files the right to be run, the template's and one that it changed among them."""
-    for name in (changed_text(sides), f"{TELEMETRY}/settings.py", f"{PACKAGE}/app.py"):
+    for name in (changed_text(sides), f"{TELEMETRY}/providers.py", f"{PACKAGE}/app.py"):
         (sides.service / name).chmod(0o755)
     script = sides.service / "deploy.sh"
     script.write_text(f"#!/bin/sh\n# {MINE}: a script\n")
@@ -204,7 +204,7 @@ EDITS: dict[str, Edit] = {
         gone=lambda sides: {"deploy/service.yaml", "deploy", ".dockerignore", changed_text(sides)},
     ),
     "telemetry tests deleted": Edit(
-        delete_the_tests, status=1, gone=lambda sides: {"tests/telemetry/test_settings.py"}
+        delete_the_tests, status=1, gone=lambda sides: {"tests/telemetry/test_configure.py"}
     ),
     "renamed": Edit(
         rename,

@@ -44,7 +44,7 @@ def services(past: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
             git(folder, "clone", "-q", str(source), name)
             git(folder / name, "checkout", "-q", "-B", "work")
         names.append(name)
-    file = folder / "service-00" / TELEMETRY / "settings.py"
+    file = folder / "service-00" / TELEMETRY / "providers.py"
     file.write_text(file.read_text().replace('"""', f'"""{MINE}: ', 1))
     commit(folder / "service-00")
     (folder / "services.txt").write_text(
@@ -76,7 +76,7 @@ def test_fifty_repositories_within_two_minutes(past: History, services: Path, tm
     last = COUNT - 1
     special = {"service-00": "conflicts", f"service-{last - 1}": "current", f"service-{last}": "failed"}
     assert results == dict.fromkeys(rows, "updated") | special
-    assert [*rows["service-00"]["settle"]] == [f"{TELEMETRY}/settings.py"]
+    assert [*rows["service-00"]["settle"]] == [f"{TELEMETRY}/providers.py"]
     assert {row["pushed"] for row in rows.values() if "pushed" in row} == {False}
     assert {(row["version"], row["behind"]) for row in rows.values() if row["result"] == "current"} == {(NEXT, 0)}
     assert rows["service-01"]["behind"] == len(VERSIONS) - 1

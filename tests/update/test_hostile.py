@@ -404,7 +404,7 @@ def test_an_answer_that_was_edited_in_its_record_is_refused(
     commit(service)
     expected = past.renders[NEXT, "http"] if name == "otlp_protocol" else None
     if expected:
-        otlp = "src/payment_service/telemetry/otlp.py"
+        otlp = "src/payment_service/telemetry/export/otlp.py"
         assert (service / otlp).read_bytes() == (expected / otlp).read_bytes()
     else:
         assert "treasury" in (service / "src/payment_service/telemetry/resource.py").read_text()

@@ -16,7 +16,7 @@ from .versions import CURRENT, NEXT
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = "src/payment_service/telemetry/settings.py"
+SETTINGS = "src/payment_service/telemetry/providers.py"
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -56,7 +56,7 @@ def test_failing_telemetry_tests_are_no_success(make: Make) -> None:
     """Where nothing conflicts but the telemetry tests fail, the exit status is 1 and the last lines say so."""
     service = make()
     edit(
-        service / "tests/telemetry/test_settings.py",
+        service / "tests/telemetry/test_configure.py",
         "def test_",
         "def test_that_fails() -> None:\n    assert False\n\n\ndef test_",
     )

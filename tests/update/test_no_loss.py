@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Projects
+from ..harness.ahead import Ahead, ahead
 from .conftest import History, remembered
 from .edits import EDITS, MINE, Sides
 from .shell import WAY_BACK, commit, git, run, update
@@ -101,17 +101,10 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcomes(past: History, scratch: Path, request: pytest.FixtureRequest) -> Mapping[Case, Outcome]:
-    """Run all cases that the selected tests look at, two at a time; return what came of each."""
-    params = (
-        item.callspec.params
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-    )
-    wanted = {param["case"] for param in params if "case" in param}
-    cases = [case for case in CASES if case in wanted]
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(cases, pool.map(lambda case: outcome(past, scratch, *case), cases), strict=True))
+def outcomes(past: History, scratch: Path, request: pytest.FixtureRequest) -> Iterator[Ahead[Outcome]]:
+    """Return a function from a case to what came of it; two of the selected cases run at a time."""
+    with ahead(request, ("case",), lambda case: outcome(past, scratch, *case), at_once=2) as outcomes:
+        yield outcomes
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids="-".join)
@@ -123,9 +116,9 @@ def test_there_are_sixty_cases() -> None:
 
 
 @each_case
-def test_the_exit_status_is_true(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_the_exit_status_is_true(case: Case, outcomes: Ahead[Outcome]) -> None:
     """It is 0 only where nothing is left to settle; what is to settle is exactly what was expected, and what Git knows."""
-    got, edit = outcomes[case], EDITS[case[1]]
+    got, edit = outcomes(case), EDITS[case[1]]
     settle = edit.settle(got.sides)
     without_tests = case[1] == "telemetry tests deleted"  # the tests are somebody else's here
     assert got.status == (0 if without_tests else int(bool(settle)) if edit.status is None else edit.status), got.output
@@ -137,9 +130,9 @@ def test_the_exit_status_is_true(case: Case, outcomes: Mapping[Case, Outcome]) -
 
 
 @each_case
-def test_no_line_is_lost(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_no_line_is_lost(case: Case, outcomes: Ahead[Outcome]) -> None:
     """Each line that the user wrote is in a file, or in a conflict that was announced; so is each file that is no text."""
-    got = outcomes[case]
+    got = outcomes(case)
     lines = {name: Counter(data.splitlines()) for name, (_, data) in got.after.items()}
     pristine = {str(path.relative_to(got.sides.old)): path for path in got.sides.old.rglob("*") if path.is_file()}
     all_lines = Counter(line for path in pristine.values() for line in path.read_bytes().splitlines())
@@ -160,9 +153,9 @@ def test_no_line_is_lost(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
 
 
 @each_case
-def test_what_was_deleted_stays_so_and_is_told(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_what_was_deleted_stays_so_and_is_told(case: Case, outcomes: Ahead[Outcome]) -> None:
     """No file comes back; where the template changed it, or followed it to its new place, that is said."""
-    got, edit = outcomes[case], EDITS[case[1]]
+    got, edit = outcomes(case), EDITS[case[1]]
     assert [name for name in edit.gone(got.sides) if (name in got.before) or (name in got.after)] == []
     for told in edit.told(got.sides):
         assert any(line.startswith(told) for line in got.report["told"]), got.output  # type: ignore[attr-defined]
@@ -172,9 +165,9 @@ def test_what_was_deleted_stays_so_and_is_told(case: Case, outcomes: Mapping[Cas
 @pytest.mark.parametrize(
     "case", [case for case in CASES if EDITS[case[1]].status != 2 and case[1] != "team changed"], ids="-".join
 )
-def test_owned_files_that_nobody_edited_are_the_new_ones(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_owned_files_that_nobody_edited_are_the_new_ones(case: Case, outcomes: Ahead[Outcome]) -> None:
     """The template's own files never conflict unless somebody edited them: they are, byte for byte, those of a new service."""
-    got = outcomes[case]
+    got = outcomes(case)
     old, new = files(got.sides.old), files(got.sides.new)
     names = {name for name in old.keys() | new.keys() if name.startswith(OWNED)}
     untouched = {name for name in names if got.before.get(name) == old.get(name)}
@@ -183,9 +176,9 @@ def test_owned_files_that_nobody_edited_are_the_new_ones(case: Case, outcomes: M
 
 
 @each_case
-def test_the_way_back_leads_back(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_the_way_back_leads_back(case: Case, outcomes: Ahead[Outcome]) -> None:
     """The command that is shown restores every byte and mode, and nothing was left anywhere, Git's own folder included."""
-    got = outcomes[case]
+    got = outcomes(case)
     assert got.back == got.before
     assert got.strays == []
     assert got.inside[0] == got.inside[1]
@@ -196,9 +189,9 @@ def test_the_way_back_leads_back(case: Case, outcomes: Mapping[Case, Outcome]) -
 
 
 @each_case
-def test_modes_and_line_ends_are_the_users(case: Case, outcomes: Mapping[Case, Outcome]) -> None:
+def test_modes_and_line_ends_are_the_users(case: Case, outcomes: Ahead[Outcome]) -> None:
     """What was made executable, a link or CRLF still is."""
-    got = outcomes[case]
+    got = outcomes(case)
     for name, (kind, data) in got.before.items():
         if name in got.after and name not in got.unmerged:
             assert got.after[name][0] == kind, name
@@ -231,18 +224,19 @@ def tested(projects: Projects) -> Callable[[Outcome, str], str]:
 
 @each_case
 def test_telemetry_tests_pass_afterwards(
-    case: Case, outcomes: Mapping[Case, Outcome], tested: Callable[[Outcome, str], str]
+    case: Case, outcomes: Ahead[Outcome], tested: Callable[[Outcome, str], str]
 ) -> None:
     """A service that was updated with status 0 passes the telemetry tests of the new version."""
-    got = outcomes[case]
+    got = outcomes(case)
     if got.status == 0 and case[1] != "telemetry tests deleted":
         assert tested(got, "http" if case[1] == "protocol changed" else "grpc") == ""
 
 
-def test_the_report_and_the_memory_name_the_new_version(past: History, outcomes: Mapping[Case, Outcome]) -> None:
+@each_case
+def test_the_report_and_the_memory_name_the_new_version(case: Case, past: History, outcomes: Ahead[Outcome]) -> None:
     """What a machine reads says from where to where, and the service remembers it."""
-    for (version, _), got in outcomes.items():
-        if got.status != 2:
-            assert got.report["from"]["commit"] == past.commits[version]  # type: ignore[index]
-            assert got.report["to"] == {"version": NEXT, "commit": past.commits[NEXT]}
-            assert json.loads(got.after[".cruft.json"][1])["commit"] == past.commits[NEXT]
+    got = outcomes(case)
+    if got.status != 2:
+        assert got.report["from"]["commit"] == past.commits[case[0]]  # type: ignore[index]
+        assert got.report["to"] == {"version": NEXT, "commit": past.commits[NEXT]}
+        assert json.loads(got.after[".cruft.json"][1])["commit"] == past.commits[NEXT]

@@ -68,7 +68,7 @@ def test_a_fork_pins_the_rest_and_goes_on_merging(tmp_path: Path, past: History)
     assert git(fork, "rev-parse", "HEAD^{tree}") == before  # the merge had kept it all
     done = update(service, "team=logistics", "--template", str(fork), "--without-tests")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "In the next version" in (service / "src/payment_service/telemetry/settings.py").read_text()
+    assert "In the next version" in (service / "src/payment_service/telemetry/providers.py").read_text()
     assert PINS["collector"] in manifests(service)
     assert json.loads((service / ".template/answers.json").read_text())["answers"]["team"] == "logistics"
     git(service, "reset", "-q", "--hard")

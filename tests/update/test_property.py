@@ -14,7 +14,7 @@ from update.place import put
 
 from .shell import git
 
-NAMES = ("app.py", "README.md", "deploy/a.yaml", "deploy/b.yaml", "telemetry/settings.py")
+NAMES = ("app.py", "README.md", "deploy/a.yaml", "deploy/b.yaml", "telemetry/providers.py")
 # Few different lines, so that both sides often write the same, and some that look like something else.
 LINES = st.sampled_from(["", "a", "b", "    a", "# c", "=======", "é", "\x0c", "the end"])
 CONTENT = st.lists(LINES, min_size=0, max_size=12).map(

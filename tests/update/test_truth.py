@@ -57,7 +57,7 @@ def test_work_that_moves_while_it_runs_is_refused(move: str, make: Make, tmp_pat
         assert (service / "new.py").read_text() == "# mine\n"
     if "README" in MOVES[move]:
         assert (service / "README.md").read_text().endswith("# mine\n")
-    assert "In the next version" not in (service / TELEMETRY / "settings.py").read_text()
+    assert "In the next version" not in (service / TELEMETRY / "providers.py").read_text()
     changed = {"the index": "A  new.py\n", "a file": " M README.md\n", "a new file": "?? new.py\n"}
     assert git(service, "status", "--porcelain") == changed.get(move, "")
 
@@ -77,7 +77,7 @@ def test_git_itself_keeps_what_came_after_the_last_look(staged: bool, make: Make
     put(merged, "", head)
     assert (service / "new.py").read_text() == "# mine\n"
     assert "new.py" in git(service, "ls-files").splitlines()
-    assert "In the next version" in (service / TELEMETRY / "settings.py").read_text()
+    assert "In the next version" in (service / TELEMETRY / "providers.py").read_text()
 
 
 def test_a_commit_while_the_tests_run_is_told(make: Make, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_the_update_arrives_and_no_hook_sees_the_token(
     variables = runner(tmp_path)
     if conflict:
         service = clone(origin, "edit")
-        file = service / "src/payment_service/telemetry/settings.py"
+        file = service / "src/payment_service/telemetry/providers.py"
         file.write_text(file.read_text().replace('"""', '"""Mine: ', 1))
         commit(service)
         git(service, "push", "-q", "origin", "HEAD")
@@ -119,7 +119,7 @@ def test_the_update_arrives_and_no_hook_sees_the_token(
     assert f"pr create --head template-update --title {title}" in said and f"token {TOKEN}" in said
     git(first, "-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "what the first job had")
     assert git(first, "rev-parse", "HEAD^{tree}") == git(origin, "rev-parse", "template-update^{tree}")
-    settings = git(origin, "show", "template-update:src/payment_service/telemetry/settings.py")
+    settings = git(origin, "show", "template-update:src/payment_service/telemetry/providers.py")
     assert ("<<<<<<< yours" in settings) == conflict
 
 

@@ -77,7 +77,7 @@ def make_next(folder: Path) -> None:
         middle = next(n for n in range(len(lines) // 2, len(lines)) if lines[n].strip() and lines.count(lines[n]) == 1)
         lines[middle] = f"# {lines[middle].rstrip()} (the next version)\n"
         (project / name).write_text("".join(lines))
-    settings = project / "src/{{cookiecutter.package_name}}/telemetry/settings.py"
+    settings = project / "src/{{cookiecutter.package_name}}/telemetry/providers.py"
     settings.write_text(settings.read_text().replace('"""', '"""In the next version: ', 1))
     (project / "SECURITY.md").write_text("# Security\n\nWrite to security@example.org.\n")
     answers = folder / "cookiecutter.json"

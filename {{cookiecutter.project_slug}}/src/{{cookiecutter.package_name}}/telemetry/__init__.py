@@ -13,10 +13,11 @@ problems = settings.settle()  # before the imports below: OpenTelemetry raises o
 
 from opentelemetry import _logs, metrics, propagate, trace
 
-from . import instrumentation, lifecycle, masking, propagation, providers, quiet, resource, summary
-from .lifecycle import DEADLINE_SECONDS
-from .lines import TraceFormatter
+from . import instrumentation, masking, process, propagation, providers, resource, start_line
+from .export import quiet
+from .log_format import TraceFormatter
 from .masking import scrub
+from .process import DEADLINE_SECONDS
 #% if cookiecutter.framework == "celery"
 from .queue_tracing import trace_tasks
 #% endif
@@ -34,6 +35,9 @@ __all__ = [
 #% endif
 ]
 
+#% if cookiecutter.framework == "celery"
+lifecycle = process  # its name in versions 0.1.0 to 0.3.0: the tasks.py of such a service uses it
+#% endif
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +46,7 @@ def configure() -> None:
 
     A provider that is already there (a zero-code agent's, a test's) stays. A bad setting is one ERROR, and no more.
     """
-    if not lifecycle.first_call_in_this_process():
+    if not process.first_call_in_this_process():
         return
     report()
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -51,7 +55,7 @@ def configure() -> None:
 
     # 1. The resource says who we are. Providers take it once, and never change it.
     me = resource.build()
-    log.info(summary.line(me.attributes))
+    log.info(start_line.line(me.attributes))
 
     # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
     #    Metrics come first and are global at once, so that the rest counts its losses from the beginning.
@@ -75,8 +79,8 @@ def configure() -> None:
     # 7. Instrumentation comes last: it asks for its tracer once.
     instrumentation.start()
 
-    lifecycle.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
-    lifecycle.at_exit()  # for a process that ends without calling it
+    process.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
+    process.at_exit()  # for a process that ends without calling it
 
 
 def report() -> None:
@@ -91,4 +95,4 @@ def report() -> None:
 
 def shutdown() -> None:
     """Send what is queued and stop, within DEADLINE_SECONDS; a second call does nothing."""
-    lifecycle.drain()
+    process.drain()

@@ -45,7 +45,9 @@ def _instrument(todo: list[EntryPoint], _: object) -> None:
 
 def send_log_records() -> None:
     """Hand the root logger's records to the logger provider, where OTEL_LOGS_EXPORTER asks for them."""
-    from opentelemetry.instrumentation.logging import LoggingInstrumentor  # here: most services never come this way
+    from opentelemetry.instrumentation.logging import (
+        LoggingInstrumentor,  # here: most services never come this way
+    )
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
     LoggingInstrumentor().instrument()

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE
 from opentelemetry.trace import Status
 
-from .limits import OTHERS, SPAN, LongTexts, limit
+from .export.limits import OTHERS, SPAN, LongTexts, limit
+from .export.retrying import RetryingExporter
 from .masking import scrub, scrub_url
-from .retrying import RetryingExporter
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-from . import otlp
-from .items import LOG_RECORDS, SPANS
-from .lifecycle import no_fork
-from .points import split_what_is_too_large
+from .export import otlp
+from .export.items import LOG_RECORDS, SPANS
+from .export.points import split_what_is_too_large
+from .export.retrying import RetryingExporter
+from .process import no_fork
 from .processors import BoundedLogProcessor, ScrubbingProcessor
-from .retrying import RetryingExporter
 from .user_files import span_attributes
 
 log = logging.getLogger(__name__)

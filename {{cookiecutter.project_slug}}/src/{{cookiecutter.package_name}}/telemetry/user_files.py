@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from . import lines
+from . import log_format
 
 SERVICE = str(__package__).rpartition(".")[0]
 
@@ -18,7 +18,7 @@ def span_attributes() -> frozenset[str]:
 
 def write_to_stdout() -> None:
     """Send log lines to standard output."""
-    module = _module("log_lines") or lines
+    module = _module("log_lines") or log_format
     module.write_to_stdout()
 
 

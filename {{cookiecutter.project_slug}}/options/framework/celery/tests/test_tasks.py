@@ -4,7 +4,6 @@ import importlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -141,14 +140,6 @@ def test_baggage_comes_in_and_goes_out(
     finished(1)
     assert seen["tenant"] == "acme"
     assert seen["baggage"] == "tenant.id=acme"
-
-
-def test_a_thread_keeps_its_parent(spans: InMemorySpanExporter) -> None:
-    """Work handed to a thread pool stays in the trace that handed it over."""
-    with tracer.start_as_current_span("task") as task, ThreadPoolExecutor() as pool:
-        pool.submit(lambda: tracer.start_span("background").end()).result()
-    background = spans.get_finished_spans()[0]
-    assert background.parent == task.get_span_context()
 
 
 def test_a_log_record_knows_its_trace(

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import pytest
@@ -220,15 +219,6 @@ def test_baggage_comes_in_and_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(worker.handle(json.dumps({"amount_cents": 1, "baggage": "tenant.id=acme"})))
     assert seen["tenant"] == "acme"
     assert seen["baggage"] == "tenant.id=acme"
-
-
-def test_a_thread_keeps_its_parent(spans: InMemorySpanExporter) -> None:
-    """Work handed to a thread pool stays in the trace that handed it over."""
-    tracer = trace.get_tracer(__name__)
-    with tracer.start_as_current_span("work") as work, ThreadPoolExecutor() as pool:
-        pool.submit(lambda: tracer.start_span("background").end()).result()
-    background = spans.get_finished_spans()[0]
-    assert background.parent == work.get_span_context()
 
 
 def test_a_log_record_knows_its_trace(spans: InMemorySpanExporter, logs: InMemoryLogRecordExporter) -> None:

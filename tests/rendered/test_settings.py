@@ -1,18 +1,35 @@
-"""What is said, and done, about OTEL_* variables."""
+"""What is said, and done, about OTEL_* variables, and what is masked: logic that runs without the SDK."""
 
-import importlib
 import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .fixtures import PACKAGE
-
-masking = importlib.import_module(f"{PACKAGE}.telemetry.masking")
-settings = importlib.import_module(f"{PACKAGE}.telemetry.settings")
-PROTOCOL = importlib.import_module(f"{PACKAGE}.telemetry.protocol").PROTOCOL
+from .telemetry import imported
 
 
-def test_an_empty_environment_gets_the_defaults() -> None:
+@pytest.fixture(scope="module", params=["grpc", "http"])
+def telemetry(request: pytest.FixtureRequest, rendered: Callable[..., Path]) -> Iterator[Any]:
+    """Return the modules of a render, for each protocol."""
+    with imported(rendered(otlp_protocol=request.param), "masking", "settings") as telemetry:
+        yield telemetry
+
+
+@pytest.fixture
+def settings(telemetry: Any) -> Any:
+    """Return the module that judges the variables."""
+    return telemetry.settings
+
+
+@pytest.fixture
+def masking(telemetry: Any) -> Any:
+    """Return the module that masks secrets."""
+    return telemetry.masking
+
+
+def test_an_empty_environment_gets_the_defaults(settings: Any) -> None:
     """Without a variable the defaults hold, and nothing is wrong with them."""
     settled, problems = settings.judge({})
     assert settled["OTEL_TRACES_EXPORTER"] == "otlp"
@@ -20,10 +37,10 @@ def test_an_empty_environment_gets_the_defaults() -> None:
     assert problems == []
 
 
-@pytest.mark.parametrize("variable", settings.DEFAULTS)
-def test_an_empty_value_means_not_set(variable: str) -> None:
+def test_an_empty_value_means_not_set(settings: Any) -> None:
     """The specification's rule for empty variables holds for every one."""
-    assert settings.judge({variable: " "}) == settings.judge({})
+    for variable in settings.DEFAULTS:
+        assert settings.judge({variable: " "}) == settings.judge({}), variable
 
 
 @pytest.mark.parametrize(
@@ -38,7 +55,7 @@ def test_an_empty_value_means_not_set(variable: str) -> None:
         ("OTEL_PROPAGATORS", "b3", "a list of installed propagators", "using no value"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1", "a whole number, 0 or more", "using no value"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such.pem", "the path of a readable PEM file", "using no value"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", f"{PROTOCOL}, all that is installed", "using no value"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "{PROTOCOL}, all that is installed", "using no value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "a comma list of name=value", "using a=1"),
         ("OTEL_RESOURCE_ATTRIBUTES", "service_name=a", "written with dots, as service.name", "using service.name=a"),
         (
@@ -51,20 +68,23 @@ def test_an_empty_value_means_not_set(variable: str) -> None:
         ("OTEL_SDK_DISABLED", "yes", "true or false", "using no value"),
     ],
 )
-def test_a_bad_value_is_named_with_what_was_expected(variable: str, value: str, expected: str, instead: str) -> None:
+def test_a_bad_value_is_named_with_what_was_expected(
+    settings: Any, variable: str, value: str, expected: str, instead: str
+) -> None:
     """One sentence names the variable, the value, the shape wanted and what is used instead."""
+    expected = expected.replace("{PROTOCOL}", settings.protocol.PROTOCOL)
     _, problems = settings.judge({variable: value})
     assert problems == [f"{variable} must be {expected}, got {value!r}; {instead}"]
 
 
-def test_what_every_process_must_have_of_its_own() -> None:
+def test_what_every_process_must_have_of_its_own(settings: Any) -> None:
     """A service.instance.id for all workers would mix up their metrics; each process makes one."""
     settled, problems = settings.judge({"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=pod-1,a=1"})
     assert settled["OTEL_RESOURCE_ATTRIBUTES"] == "a=1"
     assert ["free of service.instance.id" in problem for problem in problems] == [True]
 
 
-def test_an_argument_that_no_sampler_reads_is_told() -> None:
+def test_an_argument_that_no_sampler_reads_is_told(settings: Any) -> None:
     """The SDK would sample everything, and somebody has asked for a tenth."""
     settled, problems = settings.judge({"OTEL_TRACES_SAMPLER_ARG": "0.1"})
     assert settled["OTEL_TRACES_SAMPLER_ARG"] == "1"
@@ -84,7 +104,7 @@ def test_an_argument_that_no_sampler_reads_is_told() -> None:
         ("otel_service_name", "OTEL_SERVICE_NAME"),
     ],
 )
-def test_a_misspelt_name_is_told_with_the_right_one(name: str, meant: str) -> None:
+def test_a_misspelt_name_is_told_with_the_right_one(settings: Any, name: str, meant: str) -> None:
     """Nothing reads it; its value, which may be a secret under the right name, is not shown."""
     settled, problems = settings.judge({name: "s3cret"})
     got = "got a value that is not shown; using no value"
@@ -103,12 +123,12 @@ def test_a_misspelt_name_is_told_with_the_right_one(name: str, meant: str) -> No
         "OTEL_SHOP_COLOUR",
     ],
 )
-def test_a_name_that_others_read_is_left_alone(name: str) -> None:
+def test_a_name_that_others_read_is_left_alone(settings: Any, name: str) -> None:
     """Variables of other languages and libraries, and a team's own, are no mistakes."""
     assert [problem for problem in settings.judge({name: "/dev/null"})[1] if "spelt" in problem] == []
 
 
-def test_a_batch_larger_than_its_queue_is_made_to_fit() -> None:
+def test_a_batch_larger_than_its_queue_is_made_to_fit(settings: Any) -> None:
     """A small queue alone is no mistake; a larger batch beside it is."""
     settled, problems = settings.judge({"OTEL_BSP_MAX_QUEUE_SIZE": "100"})
     assert (settled["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], problems) == ("25", [])
@@ -118,7 +138,7 @@ def test_a_batch_larger_than_its_queue_is_made_to_fit() -> None:
 
 @pytest.mark.parametrize("batch", ["abc", "0"])
 @pytest.mark.parametrize("processor", ["BSP", "BLRP"])
-def test_two_reasons_are_one_sentence(processor: str, batch: str) -> None:
+def test_two_reasons_are_one_sentence(settings: Any, processor: str, batch: str) -> None:
     """A value that is wrong in itself, and too large in what replaces it, is complained of once."""
     given = {f"OTEL_{processor}_MAX_QUEUE_SIZE": "100", f"OTEL_{processor}_MAX_EXPORT_BATCH_SIZE": batch}
     settled, problems = settings.judge(given)
@@ -131,7 +151,7 @@ def test_two_reasons_are_one_sentence(processor: str, batch: str) -> None:
     "url",
     ["http://h/x?token='s3cret'", "http://h/?n=O'Brien&a=s3cret", "see http://u:s3cret@h/?=s3cret", "?a?b=s3cret"],
 )
-def test_no_value_of_a_query_gets_through(url: str) -> None:
+def test_no_value_of_a_query_gets_through(masking: Any, url: str) -> None:
     """Quotes, empty names and second question marks hide nothing; neither do ten thousand of them take long."""
     assert "s3cret" not in masking.scrub(url)
     assert "Brien" not in masking.scrub(url)
@@ -156,18 +176,18 @@ def test_no_value_of_a_query_gets_through(url: str) -> None:
         ("&a=1", "&a=REDACTED"),
     ],
 )
-def test_a_value_is_redacted_and_its_name_is_not(url: str, scrubbed: str) -> None:
+def test_a_value_is_redacted_and_its_name_is_not(masking: Any, url: str, scrubbed: str) -> None:
     """Each part of a query or a fragment is a value, and has a name if there is a = in it."""
     assert masking.scrub(url) == scrubbed
 
 
-def test_prose_stays_readable() -> None:
+def test_prose_stays_readable(masking: Any) -> None:
     """A question mark, a number sign or an ampersand that no URL is around is left alone."""
     for prose in ("issue #5 of R&D: what?", '(really?) "what?", he said', "a & b ? c : d  # why"):
         assert masking.scrub(prose) == prose
 
 
-def test_secrets_are_never_shown() -> None:
+def test_secrets_are_never_shown(settings: Any) -> None:
     """Headers and credentials in a URL stay out of the sentence that complains about them."""
     _, problems = settings.judge(
         {
@@ -180,7 +200,7 @@ def test_secrets_are_never_shown() -> None:
     assert "s3cret" not in "".join(problems)
 
 
-def test_what_was_learnt_is_masked_wherever_it_is_repeated() -> None:
+def test_what_was_learnt_is_masked_wherever_it_is_repeated(masking: Any) -> None:
     """A receiver, or a library, may say a header's value in words of its own; percent signs make no difference."""
     given = "authorization=Bearer%20s3cret-token,x-key: k3y-of-mine"
     masking.learn({"OTEL_EXPORTER_OTLP_HEADERS": given, "http_proxy": "http://me:p4ssword@proxy:3128"})
@@ -192,7 +212,7 @@ def test_what_was_learnt_is_masked_wherever_it_is_repeated() -> None:
 
 
 @pytest.mark.parametrize("logger", ["requests_inbox", "grpc_gateway", "urllib3x", "opentelemetry_rules.app"])
-def test_a_logger_of_your_own_is_not_masked(logger: str) -> None:
+def test_a_logger_of_your_own_is_not_masked(masking: Any, logger: str) -> None:
     """A name that only begins like OpenTelemetry's or a library's is yours: its records keep arguments and exception."""
     error = ValueError("sold out")
     for name, is_masked in ((logger, False), (f"opentelemetry.{logger}", True)):
@@ -201,14 +221,14 @@ def test_a_logger_of_your_own_is_not_masked(logger: str) -> None:
         assert (record.args is None, record.exc_info is None) == (is_masked, is_masked)
 
 
-def test_a_service_may_be_called_nearly_unknown() -> None:
+def test_a_service_may_be_called_nearly_unknown(settings: Any) -> None:
     """Only the SDK's own name for a service without one is refused: unknown_service, alone or before a colon."""
     assert settings.judge({"OTEL_SERVICE_NAME": "unknown_services-api"})[1] == []
     assert settings.judge({"OTEL_RESOURCE_ATTRIBUTES": "service.name=unknown_service_2"})[1] == []
     assert len(settings.judge({"OTEL_SERVICE_NAME": "unknown_service:python"})[1]) == 1
 
 
-def test_a_child_process_finds_nothing_wrong() -> None:
+def test_a_child_process_finds_nothing_wrong(settings: Any) -> None:
     """What has been put right once is right, and stays as it is, for a process that inherits it."""
     bad = {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_CONFIG_FILE": "x", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
     settled, problems = settings.judge(bad)

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
-from . import problems, protocol, resource, variables
-from .doctor_findings import Check, finding, note, problem, status
-from .doctor_path import Path
-from .doctor_process import Imported, around, packages
-from .masking import MASKED, mask
-from .summary import SIGNALS, line, variable
+from .. import problems, resource
+from ..masking import MASKED, mask
+from ..settings import protocol, variables
+from ..start_line import SIGNALS, line, variable
+from .findings import Check, finding, note, problem, status
+from .path import Path
+from .process import Imported, around, packages
 
 LIMIT = 11.5  # seconds from the start of the process, whatever the network does
 

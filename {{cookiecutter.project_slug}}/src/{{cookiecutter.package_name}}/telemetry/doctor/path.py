@@ -18,10 +18,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from . import doctor_otlp, protocol, resource
-from .doctor_findings import Check, finding, note
-from .doctor_wire import Answer, Route, Seen, look
-from .summary import SIGNALS, variable
+from .. import resource
+from ..settings import protocol
+from ..start_line import SIGNALS, variable
+from . import otlp
+from .findings import Check, finding, note
+from .wire import Answer, Route, Seen, look
 
 NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
 LONGEST = 7.0  # seconds that an answer is waited for, however long the service would
@@ -98,13 +100,13 @@ class Path:
 
     def _unfinished(self, signal: str) -> Result:
         facts = self._facts(signal) | {"detail": "the doctor's time is over"}
-        if started := self._looks.get(doctor_otlp.route(signal)):  # the exporter has not ended, but it was seen why
+        if started := self._looks.get(otlp.route(signal)):  # the exporter has not ended, but it was seen why
             seen = started.result(0)
             return "finding", "slow" if seen.key == "speaks" else seen.key, facts | {"detail": seen.detail}
         return "finding", "unfinished", facts
 
     def _facts(self, signal: str) -> dict[str, object]:
-        way = doctor_otlp.route(signal)
+        way = otlp.route(signal)
         endpoint, ca, headers = (variable(signal, name) for name in ("ENDPOINT", "CERTIFICATE", "HEADERS"))
         certificate, key = (variable(signal, f"CLIENT_{half}") for half in ("CERTIFICATE", "KEY"))
         host = f"[{way.host}]" if ":" in way.host else way.host
@@ -134,22 +136,22 @@ class Path:
 
         def send() -> None:
             try:
-                answers.append(doctor_otlp.send(signal, self._items[signal], self._span, self._seconds[signal]))
+                answers.append(otlp.send(signal, self._items[signal], self._span, self._seconds[signal]))
             except Exception as error:  # noqa: BLE001, whatever an exporter raises is the finding
                 answers.append(Answer("exporter", f"{type(error).__name__}: {error}"))
 
         thread = threading.Thread(target=send, daemon=True)
         thread.start()
         thread.join(SOON)
-        if thread.is_alive() and doctor_otlp.route(signal).host:
-            self._look(doctor_otlp.route(signal))
+        if thread.is_alive() and otlp.route(signal).host:
+            self._look(otlp.route(signal))
         thread.join(self._seconds[signal] + 0.5)
         answer = answers[0] if answers else Answer("timeout")
         self.results[signal] = self._judge(signal, answer)
 
     def _judge(self, signal: str, answer: Answer) -> Result:
         facts = self._facts(signal)
-        proxy, through = doctor_otlp.proxy(signal)
+        proxy, through = otlp.proxy(signal)
         facts |= {"code": answer.sent or answer.code, "detail": answer.detail, "retry": answer.retry}
         if not answer.code:
             if answer.rejected or answer.detail:
@@ -159,7 +161,7 @@ class Path:
                 return "note", "through-proxy", {"proxy": proxy, "detail": through}
             return "ok", "arrived", facts
         if proxy and (
-            answer.code in UNCLEAR | {"407"} or (answer.code[0] in "45" and not doctor_otlp.route(signal).tls)
+            answer.code in UNCLEAR | {"407"} or (answer.code[0] in "45" and not otlp.route(signal).tls)
         ):
             words = " ".join(filter(None, (answer.code, answer.detail)))
             return "finding", "proxy", facts | {"proxy": proxy, "detail": f"{through} ({words})"}
@@ -176,7 +178,7 @@ class Path:
         return "finding", ANSWERS.get(answer.code, "refused"), facts
 
     def _unclear(self, signal: str, answer: Answer, facts: dict[str, object]) -> Result:
-        way = doctor_otlp.route(signal)
+        way = otlp.route(signal)
         if not way.host:
             key = "nothing-listens" if answer.code == "UNAVAILABLE" else "broken"
             return "finding", "silent" if answer.code in LATE else key, facts

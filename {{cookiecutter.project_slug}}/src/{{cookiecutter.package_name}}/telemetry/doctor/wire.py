@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import NamedTuple
 
-from . import protocol
+from ..settings import protocol
 
 PATIENCE = 1.5  # seconds for each question; a network answers within milliseconds
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # with empty SETTINGS
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen: a key of doctor_findings.PATH, or "speaks" where the other end speaks the right protocol."""
+    """What was seen: a key of findings.PATH, or "speaks" where the other end speaks the right protocol."""
 
     key: str
     detail: str = ""

@@ -7,7 +7,8 @@ from typing import Any
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
 
-from . import masking, protocol, providers
+from . import masking, providers
+from .settings import protocol
 
 SIGNALS = ("traces", "metrics", "logs")
 

@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.re import parse_env_headers
 
-from . import otlp
-from .doctor_wire import Answer, Route
-from .summary import variable
+from ..export import otlp
+from ..start_line import variable
+from .wire import Answer, Route
 
 grpc: Any = import_module("grpc")  # so, because it has no types
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from . import masking, protocol, variables
+from .. import masking
+from . import protocol, variables
 
 # What holds where the environment says nothing, and in place of what is wrong.
 DEFAULTS = {

@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 
 import requests
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from requests.utils import get_environ_proxies, select_proxy
 
-from . import otlp
-from .doctor_wire import Answer, Route
-from .summary import variable
+from ..export import otlp
+from ..start_line import variable
+from .wire import Answer, Route
 
 DecodeError: Any = import_module("google.protobuf.message").DecodeError
 status: Any = import_module("google.rpc.status_pb2")  # so, because it has no types
