@@ -11,10 +11,10 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 # The answers as given, before Cookiecutter evaluated them. Only hooks that Cookiecutter itself runs get them.
 GIVEN = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
-# Every name that something else has in the environment of a generated service, of whatever kind: distributions and
-# modules (hyphens written as underscores), commands, the service's own tests. uv refuses only a second distribution.
-# Two modules or commands of one name are installed without a word: the later file wins, and an import, a command or
-# `activate` is then somebody else's. A test installs every framework and holds the list complete.
+# All names that are in use in the environment of a generated service of any kind: distributions and modules (hyphens
+# written as underscores), commands, the service's own tests. uv refuses only a second distribution. Two modules or
+# commands of one name are installed without an error: the later file wins, and an import, a command or `activate` is
+# then the wrong one. A test installs every framework and checks that the list is complete.
 TAKEN = """
 activate activate_this amqp annotated_doc annotated_types anyio ast_serialize billiard blinker celery celery_types
 certifi cffi charset_normalizer click click_didyoumean click_plugins click_repl colorama dateutil deactivate dmypy
