@@ -17,7 +17,7 @@ test: $(VENV)/.dev  ## all tests: sources, renders, running services
 	$(RUN) -m mypy
 	$(RUN) -m pytest
 
-check: $(VENV)/.dev  ## the quick tests: sources and renders, about two minutes
+check: $(VENV)/.dev  ## the quick gate: sources and renders, about two minutes
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy

@@ -19,7 +19,7 @@ ROW = re.compile(r'^  \{\n    "name": "OTEL_TRACES_SAMPLER(?:_ARG)?",\n(?:    .*
 
 
 def places(template: Path) -> Iterator[Path]:
-    """Yield the files that set the endpoint and the sampler."""
+    """Yield the files that say where telemetry goes, and how it is sampled."""
     for folder in (*template.glob("*project_slug*/options/deployment"), template / "templates"):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
