@@ -1,4 +1,4 @@
-# Everything is installed into .venv; nothing outside this folder is touched but caches.
+# Everything is installed into .venv. Outside this folder only caches are written.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 demo: $(VENV)/.demo  ## render the default service, run it, print the traces that arrive
 	$(RUN) -m tests.harness.demo
 
-test: $(VENV)/.dev  ## everything: sources, renders, running services
+test: $(VENV)/.dev  ## all tests: sources, renders, running services
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
@@ -23,14 +23,14 @@ check: $(VENV)/.dev  ## the quick gate: sources and renders, under two minutes o
 	$(RUN) -m mypy
 	$(RUN) -m pytest -m "not slow" -n 2 --dist loadfile
 
-bench: $(VENV)/.dev  ## CPU, start and memory, side by side with what people would use instead
+bench: $(VENV)/.dev  ## compare CPU, start-up and memory with opentelemetry-instrument
 	$(RUN) -m benchmarks
 
-matrix: $(VENV)/.dev  ## what arrives from every framework under every server; writes docs/delivery.md
+matrix: $(VENV)/.dev  ## measure what arrives from every framework and server; writes docs/delivery.md
 	$(RUN) -m tests.matrix
 
 $(VENV)/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) is Python {sys.version.split()[0]}, 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) is Python {sys.version.split()[0]}, but 3.11 or newer is needed. Try: make PYTHON=/path/to/python3.11")'
 	@echo "installing the tools into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check "uv>=0.9"

@@ -1,6 +1,6 @@
-"""Write what a company pins into its fork of the template: `python3 docs/organisation/pin.py acme.toml`, in the fork.
+"""Write a company's settings into its fork of the template: `python3 docs/organisation/pin.py acme.toml`, in the fork.
 
-Done twice it changes nothing more, so it is run again after a merge.
+A second run changes nothing, so run it again after each merge.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 # The hosts that upstream's manifests name.
 UPSTREAM = re.compile(r"\botel-(collector|gateway)\.observability\b")
-# A sampler as a line of an env file, and as a row of the table of the environment.
+# The sampler as a line of an env file, and as a row of templates/environment.jinja.
 LINE = re.compile(r"^OTEL_TRACES_SAMPLER=.*\n(OTEL_TRACES_SAMPLER_ARG=.*\n)?", re.MULTILINE)
 ROW = re.compile(r'^  \{\n    "name": "OTEL_TRACES_SAMPLER(?:_ARG)?",\n(?:    .*\n)*?  \},\n', re.MULTILINE)
 
@@ -27,7 +27,7 @@ def places(template: Path) -> Iterator[Path]:
 
 
 def pin_deployment(template: Path, pins: Mapping[str, Any]) -> None:
-    """Write the collector's host and the sampler wherever upstream's stand."""
+    """Replace upstream's collector host and sampler in all of them."""
     line = f"OTEL_TRACES_SAMPLER={pins['sampler']}\nOTEL_TRACES_SAMPLER_ARG={pins['sampler_argument']}\n"
     rows = "".join(
         f'  {{\n    "name": "{name}",\n    "value": "{pins[key]}",\n    "why": "The company\'s choice.",\n  }},\n'
@@ -43,7 +43,7 @@ def pin_deployment(template: Path, pins: Mapping[str, Any]) -> None:
 
 
 def pin_questions(template: Path, pins: Mapping[str, Any]) -> None:
-    """Make the team a choice among the company's: one line, so that the next merge is clean."""
+    """Make `team` a choice among the company's teams. This changes one line, so the next merge is clean."""
     file = template / "cookiecutter.json"
     file.write_text(
         re.sub(r'^  "team": .*$', f'  "team": {json.dumps(pins["teams"])},', file.read_text(), flags=re.MULTILINE)

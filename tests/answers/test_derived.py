@@ -55,9 +55,12 @@ def test_a_slug_gives_a_package(slug: str, package: str, template: Path) -> None
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Import", "package_name must be no keyword of Python, got 'import'."),
-        ("JSON", "package_name must be no module of Python's standard library, got 'json'."),
-        ("FastAPI", "package_name must be a name that nothing else in the service's environment has, got 'fastapi'."),
+        ("Import", "package_name must be a name that is not a Python keyword, got 'import'."),
+        ("JSON", "package_name must be a name that Python's standard library does not use, got 'json'."),
+        (
+            "FastAPI",
+            "package_name must be a name that no package, module or command in its environment has, got 'fastapi'.",
+        ),
     ],
 )
 def test_a_name_that_is_taken_is_refused(name: str, sentence: str, template: Path) -> None:

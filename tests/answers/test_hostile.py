@@ -87,12 +87,15 @@ def test_the_code_passes_its_own_linter(bakes: dict[str, Any]) -> None:
         ({"description": "a\nb"}, f"description must be {LINE}, got 'a\\nb'."),
         ({"description": "a\0b"}, f"description must be {LINE}, got 'a\\x00b'."),
         ({"project_name": "\t"}, f"project_name must be {LINE}, got '\\t'."),
-        ({"project_name": "Import"}, "package_name must be no keyword of Python, got 'import'."),
-        ({"project_name": "Json"}, "package_name must be no module of Python's standard library, got 'json'."),
+        ({"project_name": "Import"}, "package_name must be a name that is not a Python keyword, got 'import'."),
+        (
+            {"project_name": "Json"},
+            "package_name must be a name that Python's standard library does not use, got 'json'.",
+        ),
         ({"package_name": "Bad-Name"}, "package_name must be a lower-case Python identifier, got 'Bad-Name'."),
         (
             {"project_slug": "fastapi", "package_name": "shop"},
-            "project_slug must be a name that nothing else in the service's environment has, got 'fastapi'.",
+            "project_slug must be a name that no package, module or command in its environment has, got 'fastapi'.",
         ),
         (
             {"description": "{{ 7*7 }}"},

@@ -12,8 +12,8 @@ from .hook import GOOD, LINE, LITERAL, NAMES, SLUG, loaded, sentences
 
 IDENTIFIER = "a lower-case Python identifier"
 LABEL = "lower-case letters, digits and hyphens between them, at most 63 characters"
-FREE = "a name that nothing else in the service's environment has"
-STDLIB = "no module of Python's standard library"
+FREE = "a name that no package, module or command in its environment has"
+STDLIB = "a name that Python's standard library does not use"
 
 NO_LINE = [
     "",
@@ -42,7 +42,7 @@ REFUSED = {
     "package_name": {
         IDENTIFIER: ["", "Bad-Name", "bad-name", "1a", "_a", "a b", "a.b", "ä", "支付", "a\n", "A", "a٣", "__init__"],
         "at most 52 characters long": ["x" * 53],
-        "no keyword of Python": ["import", "class", "async", "def", "lambda"],
+        "a name that is not a Python keyword": ["import", "class", "async", "def", "lambda"],
         STDLIB: ["json", "logging", "asyncio", "email", "test", "this", "distutils", "cgi", "compression", "tomllib"],
         FREE: ["fastapi", "opentelemetry", "opentelemetry_sdk", "grpc", "google", "requests", "yaml", "tests", "six"],
     },

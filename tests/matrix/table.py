@@ -13,31 +13,32 @@ ENDINGS = list(dict.fromkeys(ending for cell in CELLS for ending in cell.endings
 
 TEXT = """# What arrives
 
-Every way to run a generated service, ended in every way, at a real receiver on the same machine. Each figure was
-measured by `python -m tests.matrix`, which wrote this page; `tests/matrix/` holds them as tests. This time:
+Every way to run a generated service, stopped in every way, with a real receiver on the same machine. `python -m tests.matrix`
+measured each figure and wrote this page. `tests/matrix/` checks the same as tests. This time:
 {machine}.
 
 ## Work sent, traces received
 
-{count} requests, tasks or messages over four connections, and then the end. Batches wait for a minute, so that what
-arrived is the ending's merit. Counted is a trace only if it is whole: its spans, each the child of the right one, and
-nothing else; two figures are gRPC and HTTP.
+{count} requests, tasks or messages over four connections, and then the service is stopped. Batches wait for a minute, so
+that only shutdown sends them. Only complete traces are counted: all their spans, each with the right parent, and
+nothing else. The two figures are gRPC and HTTP.
 
 {arrived}
 
-- `SIGTERM` and `SIGINT` go to the process that was started, as a supervisor sends them; `Ctrl-C` is SIGINT to all at
-  once, as a terminal sends it.
-- `reload` (SIGHUP) and `scale-down` (TTOU) come in the middle of the requests; `max-requests` has Gunicorn replace a
-  worker after 25 of them, `max-tasks` has Celery replace a child after 10 tasks. Then comes SIGTERM.
-- `return` is a program that comes to its end by itself.
+- `SIGTERM` and `SIGINT` go to the process that was started, as a supervisor sends them. `Ctrl-C` is SIGINT to all
+  processes at once, as a terminal sends it.
+- `reload` (SIGHUP) and `scale-down` (TTOU) are sent in the middle of the requests. With `max-requests` Gunicorn replaces a
+  worker after 25 requests. With `max-tasks` Celery replaces a child after 10 tasks. SIGTERM follows in each case.
+- `return` is a program that ends by itself.
+- `twice, or torn` counts spans that arrived twice or in an incomplete trace.
 
 ## Seconds from SIGTERM until the last process is gone
 
-With a collector that is healthy, that accepts connections and never answers (a black hole), that refuses them, and
-that answers after 5 s. An export is under way when the signal comes, but for the healthy one, and a client's idle
-connection open. Draining takes 4 s at most; a server adds its own, and Celery's prefork pool one to two seconds. Six
-services end at about the same time here, and where one took 6 s or more it was tried again, twice at most: a busy
-machine adds to a time, and never takes from it. Tried again: {again}.
+The collector is healthy, accepts connections but never answers (a black hole), refuses connections, or answers after 5 s.
+When the signal arrives a client has an idle connection open and, except with the healthy collector, an export is
+running. Draining takes 4 s at most. A server adds its own time, and Celery's prefork pool one to two seconds. Six
+services stop at about the same time here. A run that took 6 s or more was repeated, twice at most, because a busy
+machine can only add to a time. Repeated runs: {again}.
 
 {seconds}
 """

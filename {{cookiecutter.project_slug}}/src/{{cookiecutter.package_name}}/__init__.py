@@ -1,3 +1,4 @@
-"""The service: its README says what it does."""
+"""The service. Its README says what it does."""
 
-from . import telemetry as telemetry  # first: OpenTelemetry raises on some bad settings while it is imported
+# First: OpenTelemetry raises on some invalid settings while it is imported.
+from . import telemetry as telemetry

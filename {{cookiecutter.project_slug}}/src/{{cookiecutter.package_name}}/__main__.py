@@ -1,4 +1,4 @@
-"""The command line: run the service, or ask its doctor whether telemetry arrives."""
+"""The command line: run the service, or check with its doctor whether telemetry arrives."""
 
 import argparse
 import sys
@@ -6,10 +6,11 @@ import sys
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(description="Without a command, run the service until SIGTERM or SIGINT.")
+    description = "Without a command, run the service until SIGTERM or SIGINT."
+    parser = argparse.ArgumentParser(description=description)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="run the service")
-    check = commands.add_parser("doctor", help="prove that telemetry arrives, and say what is wrong")
+    check = commands.add_parser("doctor", help="check whether telemetry arrives; say what is wrong")
     check.add_argument("--json", action="store_true", help="print one JSON document")
 #% if cookiecutter.framework in ("celery", "worker")
     send = commands.add_parser("send", help="put one traced message in the queue")

@@ -38,12 +38,12 @@ class TraceFormatter(logging.Formatter):
 
 
 def write_to_stdout() -> None:
-    """Send the root logger's lines, from INFO on, to standard output.
+    """Write the root logger's records, from INFO on, to standard output.
 
-    A root logger that has handlers stays as it is.
+    If the root logger already has handlers, nothing changes.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    # At INFO httpx writes every URL with its query string.
+    # At INFO httpx logs every URL with its query string.
     logging.getLogger("httpx").setLevel(logging.WARNING)

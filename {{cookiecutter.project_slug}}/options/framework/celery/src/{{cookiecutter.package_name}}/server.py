@@ -1,4 +1,4 @@
-"""How the service is run, by Celery, and how a task is sent to it."""
+"""Runs the service with Celery, and sends tasks to it."""
 
 import runpy
 import sys
@@ -10,8 +10,9 @@ from .tasks import app, process_transaction
 
 
 def run() -> None:
-    """Work until SIGTERM or SIGINT; the exit status is not 0 if an error has ended the work."""
-    sys.argv = ["celery", "--app", f"{__package__}.tasks", "worker"]  # Celery.worker_main() loses the exit status
+    """Work until SIGTERM or SIGINT. The exit status is not 0 if an error stops the worker."""
+    # Not Celery.worker_main(): it loses the exit status.
+    sys.argv = ["celery", "--app", f"{__package__}.tasks", "worker"]
     runpy.run_module("celery", run_name="__main__")
 
 
@@ -21,7 +22,8 @@ def send(amount_cents: int) -> None:
     try:
         with trace.get_tracer(__name__).start_as_current_span("send"):
             process_transaction.delay(amount_cents)
-    except Exception as error:  # noqa: BLE001, a sentence says it better than a traceback
-        raise SystemExit(f"nothing was sent; REDIS_URL is {telemetry.scrub(app.conf.broker_url)}: {error}") from None
+    except Exception as error:  # noqa: BLE001, a sentence is clearer than a traceback
+        url = telemetry.scrub(app.conf.broker_url)
+        raise SystemExit(f"nothing was sent; REDIS_URL is {url}: {error}") from None
     finally:
         telemetry.shutdown()

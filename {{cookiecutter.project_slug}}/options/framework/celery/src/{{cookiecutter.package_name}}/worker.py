@@ -1,6 +1,6 @@
-"""How Celery's worker reads messages: it drops each one that it cannot handle.
+"""Makes Celery's worker drop each message that it cannot handle.
 
-Without this such a message ends the worker, and is there again after a restart.
+Without this such a message stops the worker, and often comes back after a restart.
 """
 
 import logging
@@ -18,16 +18,16 @@ from redis.exceptions import DataError, RedisError
 
 log = logging.getLogger(__name__)
 DROPPED = "a message was dropped: %.200s"
-# Of a time limit: one below ends the process of the pool before it could tell what it did.
+# The range of a time limit. A shorter one would kill the pool's process before it could report.
 LEAST_SECONDS, MOST_SECONDS = 1, 1e9
 
 
 class NotAMessageError(Exception):
-    """Raised for JSON that is not one of Celery's messages."""
+    """Raised for JSON that is not a Celery message."""
 
 
 class Message(virtual.Message):
-    """A message that has everything that Kombu reads before it calls the consumer."""
+    """A message that has all fields that Kombu reads before it calls the consumer."""
 
     def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
         try:
@@ -43,27 +43,32 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Kombu's transport for Redis, which goes on reading after it has read something that is no message."""
+    """Kombu's transport for Redis, which keeps reading after an invalid message."""
 
     Channel = Channel
 
-    def on_readable(self, fileno: int) -> None:  # type: ignore[override]  # Kombu's transports differ in this
-        """Read what Redis has sent, in the event loop."""
+    # Kombu's transports declare these two methods with different arguments.
+    def on_readable(self, fileno: int) -> None:  # type: ignore[override]
+        """Read from Redis in the event loop."""
         with dropping():
             super().on_readable(fileno)
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> None:  # type: ignore[override]  # and in this
-        """Read what Redis has sent, where there is no event loop: in a pool of greenlets."""
+    def drain_events(self, connection: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """Read from Redis without an event loop: in a pool of greenlets."""
         with dropping():
             super().drain_events(connection, **kwargs)
 
 
-TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
+TRANSPORT_ALIASES["redis"] = f"{__name__}:Transport"
+TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
 
 
 @contextmanager
 def dropping() -> Iterator[None]:
-    """Log the error of a message in one line. Redis has given the message away, so nothing else is to be done."""
+    """Log a message's error in one line.
+
+    Redis no longer has the message, so there is nothing to undo.
+    """
     try:
         yield
     except DataError as error:  # the message holds a value that Redis cannot store
@@ -71,15 +76,18 @@ def dropping() -> Iterator[None]:
     except (RedisError, OSError, Empty):  # the connection failed: Celery connects again
         raise
     except KeyError as error:
-        if error.args and isinstance(error.args[0], int):  # a file descriptor: the connection is gone
+        if error.args and isinstance(error.args[0], int):  # a closed connection's number
             raise
         log.error(DROPPED, f"it has no {error}")
-    except Exception as error:  # noqa: BLE001, whatever it is, the next message must be read
+    except Exception as error:  # noqa: BLE001, the next message must be read after any error
         log.error(DROPPED, error)
 
 
 class Request(request.Request):
-    """A request that can be handed to the pool: one that fails there takes a place in the pool, and never leaves."""
+    """A request that is checked before it goes to the pool.
+
+    A request that fails in the pool keeps its place there forever.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,7 +100,7 @@ class Request(request.Request):
 
 
 class DroppingConsumer(Consumer):
-    """Celery's consumer, which goes on after a message with an error that Celery does not expect."""
+    """Celery's consumer, which keeps running after a message that makes Celery raise."""
 
     connection_errors: tuple[type[Exception], ...]
     channel_errors: tuple[type[Exception], ...]
@@ -106,7 +114,8 @@ class DroppingConsumer(Consumer):
                 handle(message)
             except Exception as error:
                 lost = isinstance(error, self.connection_errors + self.channel_errors)
-                if lost and not isinstance(error, KeyError):  # Kombu counts it as one; here a name is missing
+                # Kombu lists KeyError as a connection error, but here a field is missing.
+                if lost and not isinstance(error, KeyError):
                     raise
                 log.error(DROPPED, f"Celery cannot read it ({error!r})")
                 if not message.acknowledged:
@@ -116,9 +125,13 @@ class DroppingConsumer(Consumer):
 
 
 def one_line(record: logging.LogRecord) -> bool:
-    """Keep the first line of what Celery logs when it drops a message; the message itself and a traceback follow it."""
+    """Shorten what Celery logs when it drops a message to its first line.
+
+    The other lines are the message itself and a traceback.
+    """
     text = str(record.msg)
-    if "The full contents of the message body was" in text or text.startswith("Can't decode message body"):
+    is_unknown = "The full contents of the message body was" in text
+    if is_unknown or text.startswith("Can't decode message body"):
         first = text.partition("\n")[0]
         values = record.args if isinstance(record.args, tuple) else ()
         record.msg = DROPPED

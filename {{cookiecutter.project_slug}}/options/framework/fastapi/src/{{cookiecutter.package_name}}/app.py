@@ -1,4 +1,4 @@
-"""The web application: your routes go here."""
+"""The web application. Your routes go here."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,16 +11,16 @@ from starlette.types import Scope
 from . import telemetry
 from .transactions import MAX_AMOUNT_CENTS, process_transaction
 
-# The platform asks these every few seconds; traced, they would drown what users do.
+# The platform calls these every few seconds. Their traces would outnumber those of users.
 UNTRACED = frozenset({"/healthz", "/readyz"})
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Start telemetry in the process that serves, and drain it before that process ends.
+    """Start telemetry in the process that serves requests. Drain it before the process ends.
 
-    Here rather than in main(), because a server may fork or start this process anew; and not by atexit, because
-    Uvicorn ends by a signal, which skips it.
+    Not in main(), because a server may fork or start new processes. Not with atexit, because
+    Uvicorn re-raises SIGTERM when it stops, and atexit handlers then never run.
     """
     telemetry.configure()
     try:
@@ -30,7 +30,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 def is_untraced(scope: Scope) -> bool:
-    """Tell FastAPI which requests to leave out of traces, metrics and logs."""
+    """Return whether FastAPI leaves this request out of traces, metrics and logs."""
     return scope["path"] in UNTRACED
 
 
@@ -39,20 +39,22 @@ app = FastAPI(
     lifespan=lifespan,
     telemetry={
         "exclude": is_untraced,
-        "operation_spans": False,  # a span a request, not one for each step inside FastAPI: 40 % of the cost
-        "auto_configure": False,  # a second set of exporters would send everything twice
+        # One span per request. Spans for each step inside FastAPI are 40 % of the cost.
+        "operation_spans": False,
+        # FastAPI's own exporters would send everything a second time.
+        "auto_configure": False,
     },
 )
 
 
 class Transaction(BaseModel):
-    """What a client sends; anything else is answered with 422."""
+    """The body of a request. FastAPI answers anything else with 422."""
 
     amount_cents: int = Field(strict=True, ge=0, le=MAX_AMOUNT_CENTS)
 
 
 class Receipt(BaseModel):
-    """What a client gets back."""
+    """The body of the response."""
 
     transaction_id: str
 
@@ -65,11 +67,11 @@ async def create_transaction(transaction: Transaction) -> Receipt:
 
 @app.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Say that the process is alive."""
+    """Report that the process is alive."""
     return {"status": "alive"}
 
 
 @app.get("/readyz")
 async def readyz() -> dict[str, str]:
-    """Say that the service takes requests."""
+    """Report that the service accepts requests."""
     return {"status": "ready"}

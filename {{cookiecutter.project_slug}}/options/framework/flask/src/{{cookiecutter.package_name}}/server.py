@@ -1,4 +1,4 @@
-"""How the service is served: by Gunicorn, as gunicorn.conf.py says."""
+"""Runs the service with Gunicorn, configured by gunicorn.conf.py."""
 
 import sys
 
@@ -6,6 +6,6 @@ from gunicorn.app.wsgiapp import run as gunicorn
 
 
 def run() -> None:
-    """Serve until SIGTERM or SIGINT, started in the folder that holds gunicorn.conf.py."""
+    """Serve until SIGTERM or SIGINT. Start this in the folder that has gunicorn.conf.py."""
     sys.argv = ["gunicorn", "--config", "gunicorn.conf.py", f"{__package__}.app:app"]
     gunicorn()

@@ -1,4 +1,4 @@
-"""How the service is run, as one asyncio process, and how a message is sent to it."""
+"""Runs the service as one asyncio process, and sends messages to it."""
 
 import asyncio
 import json
@@ -19,11 +19,13 @@ def send(amount_cents: int) -> None:
     """Put one traced message in the queue."""
     telemetry.configure()
     try:
-        with trace.get_tracer(__name__).start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
+        tracer = trace.get_tracer(__name__)
+        with tracer.start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
             message: dict[str, object] = {"amount_cents": amount_cents}
             propagate.inject(message)
             redis.rpush(QUEUE, json.dumps(message))
-    except Exception as error:  # noqa: BLE001, a sentence says it better than a traceback
-        raise SystemExit(f"nothing was sent; REDIS_URL is {telemetry.scrub(REDIS_URL)}: {error}") from None
+    except Exception as error:  # noqa: BLE001, a sentence is clearer than a traceback
+        url = telemetry.scrub(REDIS_URL)
+        raise SystemExit(f"nothing was sent; REDIS_URL is {url}: {error}") from None
     finally:
         telemetry.shutdown()

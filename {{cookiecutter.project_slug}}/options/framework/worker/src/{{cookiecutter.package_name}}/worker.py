@@ -1,4 +1,7 @@
-"""The worker: takes messages from a list in Redis, one by one, until it is told to stop. Your own kinds go here."""
+"""The worker: handles messages from a list in Redis, one by one, until SIGTERM or SIGINT.
+
+Your own kinds of messages go here.
+"""
 
 import asyncio
 import json
@@ -18,11 +21,14 @@ log = logging.getLogger(__name__)
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 QUEUE = "transactions"
 PAUSE_SECONDS = 1
-MAX_HEADER = 8192  # characters: what is longer is no trace context, and costs much to read
+MAX_HEADER = 8192  # characters. A longer text is no trace context, and is expensive to parse.
 
 
 def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return a JSON object; raise ValueError if it has a name twice, because readers would differ about its value."""
+    """Return a JSON object. Raise ValueError if it has a name twice.
+
+    JSON readers differ in which of the two values they take.
+    """
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise ValueError("it has a name twice")
@@ -30,13 +36,17 @@ def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def read(message: str | bytes) -> tuple[dict[str, object], context.Context]:
-    """Return the fields of a message, and the context of its sender; raise ValueError if it is no message."""
+    """Return a message's fields and its sender's context.
+
+    Raise ValueError for an invalid message.
+    """
     try:
         fields = json.loads(message, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:  # the latter if it is nested too deeply
+    except (ValueError, RecursionError) as error:  # RecursionError: it is nested too deeply
         raise ValueError(f"it is no JSON object: {error}") from None
     if not isinstance(fields, dict):
-        raise ValueError(f"it is no JSON object: {fields!r:.50}")  # noqa: TRY004, all that is refused is a ValueError
+        # Not a TypeError: handle() treats every ValueError as an invalid message.
+        raise ValueError(f"it is no JSON object: {fields!r:.50}")  # noqa: TRY004
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
     carrier = {name: value for name, value in texts.items() if len(value) <= MAX_HEADER}
     for name in propagate.get_global_textmap().fields & carrier.keys():
@@ -46,9 +56,9 @@ def read(message: str | bytes) -> tuple[dict[str, object], context.Context]:
 
 
 async def handle(message: str | bytes) -> None:
-    """Do the work of one message, as a part of the trace that its sender began.
+    """Do the work of one message, as a part of its sender's trace.
 
-    A message that cannot be handled is logged, and dropped: whatever it raises, it must not stop those after it.
+    A message that cannot be handled is logged and dropped. No error may stop the messages after it.
     """
     try:
         fields, sender = read(message)
@@ -57,19 +67,22 @@ async def handle(message: str | bytes) -> None:
         return
     token = context.attach(sender)
     try:
-        process_transaction(fields.get("amount_cents"))  # type: ignore[arg-type]  # it refuses what is no amount
-    except ValueError as error:  # the work refuses the message; any other error is the work's, and needs a traceback
+        process_transaction(fields.get("amount_cents"))  # type: ignore[arg-type]  # it checks
+    except ValueError as error:  # the work refuses the message; any other error is a bug
         log.error("a message was dropped: %.200s", error)
     except asyncio.CancelledError:
         raise
-    except BaseException:  # sys.exit() in a library, or a panic of one written in Rust, is no Exception
+    except BaseException:  # sys.exit() in a library, or a panic in one that is written in Rust
         log.exception("a message was dropped")
     finally:
         context.detach(token)
 
 
 async def work() -> None:
-    """Take and handle messages until SIGTERM or SIGINT; finish the one at hand, then drain telemetry."""
+    """Handle messages until SIGTERM or SIGINT.
+
+    Then finish the current message and drain telemetry.
+    """
     telemetry.configure()
     stopping = asyncio.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
@@ -78,8 +91,9 @@ async def work() -> None:
     try:
         while not stopping.is_set():
             try:
-                with suppress_instrumentation():  # to look for a message is no work: it would be a trace each time
-                    taken = await redis.blpop([QUEUE], timeout=PAUSE_SECONDS)  # then it looks whether it shall stop
+                with suppress_instrumentation():  # otherwise every poll would be a trace
+                    # The timeout lets the loop check `stopping`.
+                    taken = await redis.blpop([QUEUE], timeout=PAUSE_SECONDS)
             except RedisError as error:
                 log.warning("Redis cannot be reached, trying again: %s", error)
                 await asyncio.sleep(PAUSE_SECONDS)
