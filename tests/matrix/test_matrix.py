@@ -36,14 +36,14 @@ def test_the_end_comes_soon(run: Run, outcomes: Outcomes) -> None:
     ("file", "right", "wrong", "fault", "found"),
     [
         (
-            "process/__init__.py",
-            "        while to_drain:",
+            "process/draining.py",
+            "        while _groups:",
             "        while False:",
             None,
             "0 delivered, 0 duplicates, 0 others",
         ),
         ("resource.py", "str(uuid4())", '"me"', None, "not an id for each process"),
-        ("process/__init__.py", "DEADLINE_SECONDS = 4.0", "DEADLINE_SECONDS = 9.0", "black hole", "s to the end"),
+        ("process/draining.py", "DEADLINE_SECONDS = 4.0", "DEADLINE_SECONDS = 9.0", "black hole", "s to the end"),
     ],
     ids=["not drained", "one id", "too late"],
 )
