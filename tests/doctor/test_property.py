@@ -157,7 +157,7 @@ for line in sys.stdin:
         status = 1
         try:
             from payment_service import telemetry
-            telemetry.process.DEADLINE_SECONDS = 0.2
+            telemetry.draining.DEADLINE_SECONDS = 0.2
             telemetry.configure()
             from opentelemetry import metrics, propagate, trace
             with trace.get_tracer("x").start_as_current_span("x"):

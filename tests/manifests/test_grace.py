@@ -32,7 +32,7 @@ def constant(path: Path, name: str) -> Any:
 def seconds(project: Path, framework: str) -> dict[str, float]:
     """Return how long each part of an end takes, by the code."""
     (source,) = project.glob("src/*")
-    parts = {"telemetry": constant(source / "telemetry/process/__init__.py", "DEADLINE_SECONDS")}
+    parts = {"telemetry": constant(source / "telemetry/process/draining.py", "DEADLINE_SECONDS")}
     if framework == "fastapi":
         parts["open requests"] = constant(source / "server.py", "GRACE_SECONDS")
     if framework == "flask":

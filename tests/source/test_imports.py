@@ -91,3 +91,50 @@ def test_nothing_imports_the_doctor() -> None:
     for path in template.python("src/"):
         if template.place(path).removeprefix(template.PACKAGE) != "__main__.py" and "telemetry" not in path.parts:
             assert not [name for _, name in template.imports(path) if name.startswith("telemetry.doctor")], path
+
+
+# Which rooms a room may import from, besides itself. What is not listed puts the rooms together: __init__, providers.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "telemetry.export": ("telemetry.export", "telemetry.process.forks", "telemetry.masking"),
+    "telemetry.process": ("telemetry.process",),
+    "telemetry.settings": ("telemetry.settings", "telemetry.masking"),
+    "telemetry.masking": (),
+    "telemetry.resource": (),
+    "telemetry.propagation": (),
+    "telemetry.log_format": (),
+}
+
+
+def allowed(name: str) -> tuple[str, ...] | None:
+    """Return the beginnings of what a module of telemetry/ may import from telemetry/, or None for anything."""
+    for room, imports in ROOMS.items():
+        if name == room or name.startswith(room + "."):
+            return imports
+    return None
+
+
+def test_arrows_point_one_way_between_rooms() -> None:
+    """A room imports only from the rooms that ROOMS lists for it, and each room that is listed is there."""
+    graph = arrows()
+    assert {room for room in ROOMS if room not in graph} == set()
+    for name, imported in graph.items():
+        rooms = allowed(name)
+        if rooms is not None:
+            assert {module for module in imported if not module.startswith(rooms)} == set(), name
+
+
+def test_forks_and_draining_do_not_know_each_other() -> None:
+    """Each can be read without the other: what happens at a fork, and what happens at the end."""
+    graph = arrows()
+    assert "telemetry.process.draining" in graph["telemetry.process.exit"]
+    assert graph["telemetry.process.forks"] == set()
+    assert graph["telemetry.process.draining"] == {"telemetry.process.time_limit"}
+
+
+def test_settings_masking_and_process_import_nothing_of_the_sdk() -> None:
+    """They run before the SDK is imported; only modules that hold the names of variables are let in."""
+    rooms = {"settings", "masking", "process"}
+    for path in template.python(template.TELEMETRY):
+        if rooms.intersection(dotted(path).split(".")[1:2]):
+            names = {name for level, name in template.imports(path) if not level and name.startswith("opentelemetry")}
+            assert {name for name in names if not name.endswith("environment_variables")} == set(), path

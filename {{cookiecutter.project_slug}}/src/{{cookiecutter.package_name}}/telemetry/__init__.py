@@ -1,7 +1,8 @@
 """OpenTelemetry, set up in the one order that works.
 
-To import it puts the OTEL_* variables of this process right.
-Your code may use the names in `__all__`. The modules of this package change with the template.
+configure() does it in seven numbered steps; read it first. Importing this package corrects the
+OTEL_* variables of this process. Your code may use the names in `__all__`; the modules of this
+package change with the template.
 """
 
 import logging
@@ -9,15 +10,18 @@ import os
 
 from . import settings
 
-problems = settings.settle()  # before the imports below: OpenTelemetry raises on some bad values while it is imported
+# Before the imports below: OpenTelemetry raises on some bad values while it is imported.
+problems = settings.settle()
 
 from opentelemetry import _logs, metrics, propagate, trace
 
-from . import instrumentation, masking, process, propagation, providers, resource, start_line
+from . import instrumentation, masking, propagation, providers, resource, start_line
 from .export import quiet
 from .log_format import TraceFormatter
 from .masking import scrub
-from .process import DEADLINE_SECONDS
+from .process import draining, forks
+from .process.draining import DEADLINE_SECONDS
+from .process.exit import drain_at_exit
 #% if cookiecutter.framework == "celery"
 from .queue_tracing import trace_tasks
 #% endif
@@ -36,38 +40,42 @@ __all__ = [
 ]
 
 #% if cookiecutter.framework == "celery"
-lifecycle = process  # its name in versions 0.1.0 to 0.3.0: the tasks.py of such a service uses it
+lifecycle = draining  # the tasks.py of a service of 0.1.0 to 0.3.0 uses this name
 #% endif
 log = logging.getLogger(__name__)
 
 
 def configure() -> None:
-    """Set up traces, metrics and logs from the OTEL_* variables: in each process, after any fork, once.
+    """Set up traces, metrics and logs from the OTEL_* variables.
 
-    A provider that is already there (a zero-code agent's, a test's) stays. A bad setting is one ERROR, and no more.
+    Call it once in each process, after any fork; a second call does nothing. A provider that is
+    already installed, by a zero-code agent or a test, stays. A bad setting is logged as one ERROR
+    and stops nothing.
     """
-    if not process.first_call_in_this_process():
+    if not forks.first_call_in_this_process():
         return
     report()
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
         return
 
-    # 1. The resource says who we are. Providers take it once, and never change it.
-    me = resource.build()
-    log.info(start_line.line(me.attributes))
+    # 1. The resource says which process sends. Providers take it once, and never change it.
+    identity = resource.build()
+    log.info(start_line.line(identity.attributes))
 
     # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
-    #    Metrics come first and are global at once, so that the rest counts its losses from the beginning.
-    if meter_provider := providers.meter_provider(me, unless=metrics.get_meter_provider()):
+    #    Metrics come first and are global at once: the processors and exporters of the other
+    #    signals count their losses from the beginning.
+    meter_provider = providers.meter_provider(identity, current=metrics.get_meter_provider())
+    if meter_provider:
         metrics.set_meter_provider(meter_provider)
-    tracer_provider = providers.tracer_provider(me, unless=trace.get_tracer_provider())
-    logger_provider = providers.logger_provider(me, unless=_logs.get_logger_provider())
+    tracer_provider = providers.tracer_provider(identity, current=trace.get_tracer_provider())
+    logger_provider = providers.logger_provider(identity, current=_logs.get_logger_provider())
 
-    # 5. Propagators carry a trace and its baggage from service to service. OpenTelemetry installed both, or what
-    #    OTEL_PROPAGATORS lists, while it was imported; only an empty list needs help.
+    # 5. Propagators carry a trace and its baggage from service to service. OpenTelemetry installed
+    #    those of OTEL_PROPAGATORS while it was imported; only an empty list needs help.
     if not propagate.get_global_textmap().fields:
-        propagate.set_global_textmap(propagation.Nothing([]))
+        propagate.set_global_textmap(propagation.NoPropagator())
 
     # 6. Global: from here on every library that asks OpenTelemetry for a tracer gets ours.
     if tracer_provider:
@@ -76,15 +84,19 @@ def configure() -> None:
         _logs.set_logger_provider(logger_provider)
         instrumentation.send_log_records()
 
-    # 7. Instrumentation comes last: it asks for its tracer once.
+    # 7. Instrumentation comes last: each one asks for its tracer once.
     instrumentation.start()
 
-    process.to_drain[:] = [tracer_provider, logger_provider], [meter_provider]  # last: metrics count the others
-    process.at_exit()  # for a process that ends without calling it
+    # Metrics end last: they count the losses of the others.
+    draining.register([tracer_provider, logger_provider], then=[meter_provider])
+    drain_at_exit()
 
 
 def report() -> None:
-    """Log one ERROR for each bad setting, once: in configure(), or before it in a process that starts others."""
+    """Write log lines to standard output, and log one ERROR for each bad setting, once.
+
+    configure() calls it. A process that only starts others, which configure, calls it itself.
+    """
     write_to_stdout()
     for handler in logging.getLogger().handlers:
         handler.addFilter(masking.MASKED)
@@ -95,4 +107,4 @@ def report() -> None:
 
 def shutdown() -> None:
     """Send what is queued and stop, within DEADLINE_SECONDS; a second call does nothing."""
-    process.drain()
+    draining.drain()

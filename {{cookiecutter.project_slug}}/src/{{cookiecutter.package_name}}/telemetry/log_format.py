@@ -1,4 +1,4 @@
-"""Log lines on standard output, each with the ids of its trace, and each record on one line."""
+"""Log lines on standard output: each record on one line, with the ids of its trace."""
 
 import logging
 import re
@@ -6,35 +6,52 @@ import sys
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
-# What a terminal or a reader of lines would act on: control characters, other ends of lines,
-# directions of writing, and lone surrogates, which cannot be printed at all. Messages and paths
-# from outside may hold any of them.
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-RECORD = re.compile(r"\d{4}-\d\d-\d\d ")  # what a line begins with, see write_to_stdout()
+# Characters on which a terminal or a reader of lines would act. Messages and paths from outside may
+# hold any of them.
+CONTROLS = r"\x00-\x1f\x7f-\x9f"
+ENDS_AND_DIRECTIONS = r"\u2028-\u202e\u2066-\u2069"  # of lines, and of writing
+LONE_SURROGATES = r"\ud800-\udfff"  # to print one raises UnicodeEncodeError
+UNPRINTABLE = re.compile(f"[{CONTROLS}{ENDS_AND_DIRECTIONS}{LONE_SURROGATES}]")
+# How a line begins that write_to_stdout() has formatted.
+RECORD = re.compile(r"\d{4}-\d\d-\d\d ")
 
 
 def escape(text: str) -> str:
-    r"""Return the text with \n, \x1b, \u2028 and the like in place of what cannot be printed."""
-    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    r"""Return the text with \n, \x1b, \u2028 and the like for each unprintable character."""
+    return UNPRINTABLE.sub(_escape_sequence, text)
+
+
+def _escape_sequence(found: re.Match[str]) -> str:
+    quoted = ascii(found[0])
+    return quoted.strip("'")
 
 
 class TraceFormatter(logging.Formatter):
-    """Ends a line that was logged inside a span with the ids that lead from the line to its trace.
+    """Adds trace_id and span_id to a line that was logged inside a span.
 
-    A record is one line, so that nothing from outside can forge another; a traceback may follow it.
+    A record is one line, so that nothing from outside can forge another. A traceback may follow it.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line and its traceback, in which no line begins like a record."""
         line, *traceback = super().format(record).split("\n")
-        escaped = map(escape, traceback)
-        return "\n".join([line, *(f"  {text}" if RECORD.match(text) else text for text in escaped)])
+        lines = [line]
+        for text in traceback:
+            escaped = escape(text)
+            if RECORD.match(escaped):
+                escaped = f"  {escaped}"
+            lines.append(escaped)
+        return "\n".join(lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
         """Return the line, without the traceback that may follow it."""
-        line, span = escape(super().formatMessage(record)), get_current_span().get_span_context()
-        ids = f" trace_id={format_trace_id(span.trace_id)} span_id={format_span_id(span.span_id)}"
-        return line + ids if span.is_valid else line
+        line = escape(super().formatMessage(record))
+        span = get_current_span().get_span_context()
+        if not span.is_valid:
+            return line
+        trace_id = format_trace_id(span.trace_id)
+        span_id = format_span_id(span.span_id)
+        return f"{line} trace_id={trace_id} span_id={span_id}"
 
 
 def write_to_stdout() -> None:

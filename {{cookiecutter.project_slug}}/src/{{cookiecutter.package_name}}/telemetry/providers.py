@@ -1,10 +1,15 @@
-"""Steps 2 to 4: a provider for each signal, unless somebody has installed one, with batch processors and exporters."""
+"""Steps 2 to 4: a provider for each signal, with its processors and exporters.
+
+A provider that another set-up has installed stays, and gets nothing from here.
+"""
 
 import logging
 import os
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from opentelemetry import _logs, metrics, trace
 from opentelemetry.processor.baggage import BaggageSpanProcessor
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
@@ -18,38 +23,51 @@ from .export import otlp
 from .export.items import LOG_RECORDS, SPANS
 from .export.points import split_what_is_too_large
 from .export.retrying import RetryingExporter
-from .process import no_fork
+from .process import forks
 from .processors import BoundedLogProcessor, ScrubbingProcessor
 from .user_files import span_attributes
 
 log = logging.getLogger(__name__)
+Builder = Callable[[], Any]
 
 
-def tracer_provider(resource: Resource, unless: object) -> TracerProvider | None:
-    """Return a provider of tracers; with OTEL_TRACES_EXPORTER=none it still hands contexts on."""
-    exporters = _exporters("TRACES", unless, console=ConsoleSpanExporter, otlp=_spans)
-    if exporters is None:
+def tracer_provider(resource: Resource, current: object) -> TracerProvider | None:
+    """Return a provider of tracers, or None where the current one stays.
+
+    With OTEL_TRACES_EXPORTER=none it has no exporter, and still hands trace contexts on.
+    """
+    if _stays("TRACES", current):
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if copied := span_attributes():
+    copied = span_attributes()
+    if copied:
         provider.add_span_processor(BaggageSpanProcessor(copied.__contains__))
-    for exporter in exporters:
+    for exporter in _exporters("TRACES", {"console": ConsoleSpanExporter, "otlp": _otlp_spans}):
         provider.add_span_processor(ScrubbingProcessor(exporter))
     return provider
 
 
-def meter_provider(resource: Resource, unless: object) -> MeterProvider | None:
-    """Return a provider of meters, or None where no exporter wants metrics: then measuring costs nothing."""
-    exporters = _exporters("METRICS", unless, console=ConsoleMetricExporter, otlp=_points)
-    for exporter in exporters or ():  # a lock of its reader, unlike those of the other processors, would stay locked
-        exporter.export = no_fork(may_begin=True)(exporter.export)
-    readers = [PeriodicExportingMetricReader(exporter) for exporter in exporters or ()]
-    return MeterProvider(readers, resource, shutdown_on_exit=False) if readers else None
+def meter_provider(resource: Resource, current: object) -> MeterProvider | None:
+    """Return a provider of meters, or None where the current one stays or no exporter is wanted.
+
+    Without a provider, measuring costs nothing.
+    """
+    if _stays("METRICS", current):
+        return None
+    exporters = _exporters("METRICS", {"console": ConsoleMetricExporter, "otlp": _otlp_metrics})
+    if not exporters:
+        return None
+    for exporter in exporters:
+        _hold_forks_while_exporting(exporter)
+    readers = [PeriodicExportingMetricReader(exporter) for exporter in exporters]
+    return MeterProvider(readers, resource, shutdown_on_exit=False)
 
 
-def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None:
-    """Return a provider of loggers, or None where no exporter wants log records."""
-    exporters = _exporters("LOGS", unless, console=ConsoleLogRecordExporter, otlp=_log_records)
+def logger_provider(resource: Resource, current: object) -> LoggerProvider | None:
+    """Return a provider of loggers, or None as meter_provider() does."""
+    if _stays("LOGS", current):
+        return None
+    exporters = _exporters("LOGS", {"console": ConsoleLogRecordExporter, "otlp": _otlp_log_records})
     if not exporters:
         return None
     provider = LoggerProvider(resource, shutdown_on_exit=False)
@@ -58,33 +76,80 @@ def logger_provider(resource: Resource, unless: object) -> LoggerProvider | None
     return provider
 
 
-def _spans() -> RetryingExporter:
+def installed() -> dict[str, str]:
+    """Return the class of each provider that is installed, by signal."""
+    current = {
+        "traces": trace.get_tracer_provider(),
+        "metrics": metrics.get_meter_provider(),
+        "logs": _logs.get_logger_provider(),
+    }
+    classes = {}
+    for signal, provider in current.items():
+        if is_installed(provider):
+            kind = type(provider)
+            classes[signal] = f"{kind.__module__}.{kind.__qualname__}"
+    return classes
+
+
+def is_installed(provider: object) -> bool:
+    """Return whether a provider is a real one, and not the placeholder that the API begins with.
+
+    The placeholders' classes are private, so only the name of their module tells them apart.
+    """
+    module = type(provider).__module__
+    return not re.match(r"opentelemetry\.(trace|metrics|_logs)\b", module)
+
+
+def _stays(signal: str, current: object) -> bool:
+    """Return whether the current provider stays, and say so in the log."""
+    if not is_installed(current):
+        return False
+    name = type(current).__qualname__
+    log.warning("%s: a %s is already installed; nothing is added to it", signal, name)
+    return True
+
+
+def _exporters(signal: str, builders: Mapping[str, Builder]) -> list[Any]:
+    """Return the exporters that the signal's variable lists, without those that cannot start."""
+    variable = f"OTEL_{signal}_EXPORTER"
+    listed = os.environ[variable].lower()
+    exporters = []
+    for item in listed.split(","):
+        name = item.strip()
+        if name == "none":
+            continue
+        build = builders[name]
+        try:
+            exporters.append(build())
+        except Exception:  # it may raise on anything, such as a CA file that is broken: serve on
+            log.exception("%s: %s cannot start and will send nothing", variable, name)
+    return exporters
+
+
+def _otlp_spans() -> RetryingExporter:
     return RetryingExporter(otlp.span_exporter(), SPANS)
 
 
-def _log_records() -> RetryingExporter:
-    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS)
-
-
-def _points() -> Any:
+def _otlp_metrics() -> Any:
     exporter = otlp.metric_exporter()
     split_what_is_too_large(exporter)
     return exporter
 
 
-def is_installed(provider: object) -> bool:
-    """Tell whether somebody has installed this provider: what OpenTelemetry hands out before is its API's own."""
-    return not re.match(r"opentelemetry\.(trace|metrics|_logs)\b", type(provider).__module__)
+def _otlp_log_records() -> RetryingExporter:
+    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS)
 
 
-def _exporters(signal: str, installed: object, **exporters: Any) -> list[Any] | None:
-    if is_installed(installed):
-        log.warning("%s: a %s is already installed; nothing is added to it", signal, type(installed).__qualname__)
-        return None
-    built = []
-    for name in re.findall("console|otlp", os.environ[f"OTEL_{signal}_EXPORTER"].lower()):
-        try:
-            built.append(exporters[name]())
-        except Exception:  # an exporter may raise on anything, say a CA file that is none: serve on without it
-            log.exception("OTEL_%s_EXPORTER: %s cannot start and will send nothing", signal, name)
-    return built
+def _hold_forks_while_exporting(exporter: Any) -> None:
+    """Make forks wait for the exports of a metric reader.
+
+    The reader holds a lock while it exports and, unlike the batch processors, does not renew it
+    after a fork. For the same reason its export must not wait for a fork.
+    """
+    export = exporter.export
+
+    def export_without_fork(*args: Any, **kwargs: Any) -> Any:
+        with forks.held_back(wait_for_fork=False):
+            return export(*args, **kwargs)
+
+    exporter.export = export_without_fork

@@ -1,4 +1,4 @@
-"""Step 1, the resource: who this process is. It stands on every span, metric and log record."""
+"""Step 1, the resource: which process sends. It is part of every span, metric and log record."""
 
 from importlib.metadata import version
 from uuid import uuid4
@@ -10,12 +10,18 @@ NAME = "{{ cookiecutter.project_slug }}"
 
 
 def build() -> Resource:
-    """Return the resource; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES beat what the code says."""
-    code = {
+    """Return the resource: the defaults below, and what the environment sets instead or adds.
+
+    The variables are OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+    """
+    defaults = {
         service_attributes.SERVICE_NAME: NAME,
         service_attributes.SERVICE_NAMESPACE: "{{ cookiecutter.team }}",
         service_attributes.SERVICE_VERSION: version(NAME),
-        service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),  # workers that shared one would mix up their metrics
+        # New in each process: workers that shared an id would mix up their metrics.
+        service_attributes.SERVICE_INSTANCE_ID: str(uuid4()),
         deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME: "development",
     }
-    return Resource.create(code).merge(OTELResourceDetector().detect())  # create() alone would let the code win
+    environment = OTELResourceDetector().detect()
+    # create() reads the environment too, but prefers the attributes that it is given.
+    return Resource.create(defaults).merge(environment)

@@ -4,20 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry import _logs, metrics, trace
 from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
 
 from . import masking, providers
 from .settings import protocol
 
 SIGNALS = ("traces", "metrics", "logs")
-
-
-def installed() -> dict[str, str]:
-    """Return the signals that somebody has given a provider, and its class."""
-    current = trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
-    theirs = {s: type(p) for s, p in zip(SIGNALS, current, strict=True) if providers.is_installed(p)}
-    return {signal: f"{its.__module__}.{its.__qualname__}" for signal, its in theirs.items()}
 
 
 def variable(signal: str, name: str) -> str:
@@ -33,7 +25,7 @@ def line(resource: Mapping[str, Any]) -> str:
         exporters = os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()
         endpoint = f"to {os.environ[variable(signal, 'ENDPOINT')]} ({protocol.PROTOCOL})"
         to = [*(["to the console"] if "console" in exporters else []), *([endpoint] if "otlp" in exporters else [])]
-        if signal in installed():
+        if signal in providers.installed():
             to = ["by the provider of somebody else"]
         ways.setdefault(" and ".join(to) or "nowhere", []).append(signal)
     sent = "; ".join(

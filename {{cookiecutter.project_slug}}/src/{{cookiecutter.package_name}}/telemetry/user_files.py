@@ -1,4 +1,4 @@
-"""What your baggage.py and log_lines.py decide, and what holds if you have deleted one of them."""
+"""What your baggage.py and log_lines.py decide, and the default if you have deleted one of them."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -6,20 +6,22 @@ from types import ModuleType
 
 from . import log_format
 
-SERVICE = str(__package__).rpartition(".")[0]
+SERVICE = str(__package__).rpartition(".")[0]  # the package that telemetry/ is in
 
 
 def span_attributes() -> frozenset[str]:
     """Return the names of the baggage entries that are copied to every span."""
-    module = _module("baggage")
-    names: frozenset[str] = module.SPAN_ATTRIBUTES if module else frozenset()
+    baggage = _module("baggage")
+    if not baggage:
+        return frozenset()
+    names: frozenset[str] = baggage.SPAN_ATTRIBUTES
     return names
 
 
 def write_to_stdout() -> None:
     """Send log lines to standard output."""
-    module = _module("log_lines") or log_format
-    module.write_to_stdout()
+    log_lines = _module("log_lines") or log_format
+    log_lines.write_to_stdout()
 
 
 def _module(name: str) -> ModuleType | None:
@@ -28,4 +30,6 @@ def _module(name: str) -> ModuleType | None:
     It catches no ImportError: if an import inside your file fails, you must see the error.
     """
     full_name = f"{SERVICE}.{name}"
-    return import_module(full_name) if find_spec(full_name) else None
+    if not find_spec(full_name):
+        return None
+    return import_module(full_name)

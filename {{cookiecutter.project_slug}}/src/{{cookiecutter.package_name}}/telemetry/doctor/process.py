@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from packaging.requirements import Requirement
 
-from ..start_line import installed
+from ..providers import installed
 from .findings import Check, finding, note
 
 PACKAGE = str(__package__).rpartition(".")[0]
@@ -25,15 +25,15 @@ import importlib, json, os, re, sys, threading
 package, application, pipe = sys.argv[1:]
 sys.argv[1:] = []
 telemetry = importlib.import_module(package + ".telemetry")
-start_line = importlib.import_module(package + ".telemetry.start_line")
-calls, before, failed = [], start_line.installed(), ""
+providers = importlib.import_module(package + ".telemetry.providers")
+calls, before, failed = [], providers.installed(), ""
 telemetry.configure = lambda: calls.append("telemetry.configure()")
 try:
     importlib.import_module(application)
 except BaseException as error:
     failed = f"{type(error).__name__}: {error}"
 threads = [thread.name for thread in threading.enumerate() if re.match("Otel[A-Z]", thread.name)]
-seen = {"calls": calls, "threads": threads, "before": before, "after": start_line.installed(), "failed": failed}
+seen = {"calls": calls, "threads": threads, "before": before, "after": providers.installed(), "failed": failed}
 os.write(int(pipe), json.dumps(seen).encode())
 os._exit(0)
 """

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .. import process
+from ..process import forks
 from .answers import Answer
 from .items import Items
 from .sending import Piece, Sender, halves
@@ -65,7 +65,7 @@ class RetryingExporter:
 
     def export(self, items: Sequence[Any]) -> None:
         """Return when the items were taken or dropped, or wait so long that others may pass."""
-        process.tell_if_forked()
+        forks.report_if_forked()
         batch = _Batch(self._sender.pieces([*items]))
         if len(items) < self._full:  # otherwise the queue holds more
             self._more.clear()
@@ -137,5 +137,5 @@ class RetryingExporter:
         batch.tried = now + (min(pause, PAUSE_SECONDS) if self._hurry.is_set() else 0.0)
 
     def _export(self, piece: Piece) -> Any:
-        with process.no_fork():
+        with forks.held_back():
             return self._exporter.export(piece)

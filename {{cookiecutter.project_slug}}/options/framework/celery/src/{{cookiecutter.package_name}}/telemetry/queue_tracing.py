@@ -1,4 +1,7 @@
-"""Carries a trace through the queue: from whoever sends a task into the task itself; tasks.py lets Celery call it."""
+"""Carries a trace through the queue, from the sender of a task into the task itself.
+
+hand_over(), begin() and end() are receivers of signals: Celery calls them by keyword arguments.
+"""
 
 import sys
 from typing import Any
@@ -22,24 +25,22 @@ def trace_tasks(signals: Any) -> None:
 
 
 def hand_over(headers: dict[str, Any], **_: Any) -> None:
-    """Write the sender's trace context and baggage into the headers of the message, when a task is sent."""
+    """Write the sender's trace context and baggage into the headers of a message."""
     propagate.inject(headers)
 
 
 def begin(task: Any, **_: Any) -> None:
-    """Start the task's span, with the sender's context as its parent, and make it current."""
-    # A propagator expects what a header can hold, and may raise on anything else.
-    texts = {name: value for name, value in vars(task.request).items() if isinstance(value, str)}
-    carrier = {name: value for name, value in texts.items() if value.isprintable()}
-    # A task that is run in place (eager, apply) has crossed no queue, and belongs to what runs it.
-    parent = propagate.extract(carrier, context.get_current() if task.request.is_eager else context.Context())
+    """Start the task's span, a child of the sender's, and make it current."""
+    parent = _parent(task.request)
     attributes = {
         messaging.MESSAGING_SYSTEM: "celery",
         messaging.MESSAGING_OPERATION_NAME: "run",
         messaging.MESSAGING_OPERATION_TYPE: "process",
         messaging.MESSAGING_MESSAGE_ID: _printable(task.request.id),
     }
-    if queue := (task.request.delivery_info or {}).get("routing_key"):
+    delivery = task.request.delivery_info or {}
+    queue = delivery.get("routing_key")
+    if queue:
         attributes[messaging.MESSAGING_DESTINATION_NAME] = _printable(queue)
     span = tracer.start_span(f"run {task.name}", parent, SpanKind.CONSUMER, attributes)
     task.request.span = span
@@ -47,10 +48,9 @@ def begin(task: Any, **_: Any) -> None:
 
 
 def end(task: Any, retval: Any, state: str | None, **_: Any) -> None:
-    """End the task's span; show on it why the task failed, or is tried again."""
+    """End the task's span; record on it why the task failed, or runs again."""
     span = task.request.span
-    # Without a state the task was left by what is no Exception, such as SystemExit.
-    error = {"FAILURE": retval, "RETRY": getattr(retval, "exc", None), None: sys.exception()}.get(state)
+    error = _error(retval, state)
     if isinstance(error, BaseException):
         span.record_exception(error)
         span.set_attribute(ERROR_TYPE, type(error).__qualname__)
@@ -59,6 +59,31 @@ def end(task: Any, retval: Any, state: str | None, **_: Any) -> None:
     span.end()
 
 
+def _parent(request: Any) -> context.Context:
+    """Return the sender's context, from the headers of the message."""
+    headers = {}
+    for name, value in vars(request).items():
+        # A propagator may raise on what is no text, or could not be in a header.
+        if isinstance(value, str) and value.isprintable():
+            headers[name] = value
+    if request.is_eager:  # called in place, so it crossed no queue: it belongs to its caller
+        return propagate.extract(headers, context.get_current())
+    return propagate.extract(headers, context.Context())
+
+
+def _error(retval: Any, state: str | None) -> object:
+    """Return the exception of a task that failed or runs again, or None."""
+    if state == "FAILURE":
+        return retval
+    if state == "RETRY":
+        return getattr(retval, "exc", None)
+    if state is None:  # something that is no Exception, such as SystemExit, ended the task
+        return sys.exception()
+    return None
+
+
 def _printable(value: object) -> str:
-    # A lone surrogate cannot be encoded, and would cost its whole batch.
-    return value if isinstance(value, str) and value.isprintable() else ascii(value)
+    """Return the text, escaped if a batch with it could not be encoded and would be lost."""
+    if isinstance(value, str) and value.isprintable():
+        return value
+    return ascii(value)
