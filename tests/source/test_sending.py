@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from ..harness.waiting import wait_until
 from . import template
 
 NAME = "telemetry_under_test"
@@ -34,7 +36,7 @@ def telemetry() -> Iterator[Parts]:
 
 
 class Receiver:
-    """Plays exporter and receiver: `answer` says what becomes of a piece; `taken` holds what was taken."""
+    """Plays exporter and receiver: `answer` says what becomes of a part; `taken` holds what was taken."""
 
     def __init__(self, telemetry: Parts, answer: Callable[[list[Any]], Any]) -> None:
         self.telemetry = telemetry
@@ -42,12 +44,12 @@ class Receiver:
         self.asked: list[list[Any]] = []
         self.taken: list[Any] = []
 
-    def export(self, piece: list[Any]) -> Any:
-        """Take a piece, or remember why not."""
-        self.asked.append(piece)
-        verdict, text = self.answer(piece)
+    def export(self, part: list[Any]) -> Any:
+        """Take a part, or remember why not."""
+        self.asked.append(part)
+        verdict, text = self.answer(part)
         if verdict == "TAKEN":
-            self.taken += piece
+            self.taken += part
             return SimpleNamespace(name="SUCCESS")
         if verdict == "RAISE":
             raise ValueError(text)
@@ -63,7 +65,7 @@ class Receiver:
 
 def spans(telemetry: Parts) -> Any:
     """Return the kind of items that the tests send; the items are their own names."""
-    return telemetry.items.Items("spans", str)
+    return telemetry.items.ItemKind("spans", str)
 
 
 def sender(telemetry: Parts, answer: Callable[[list[Any]], Any]) -> tuple[Any, Receiver]:
@@ -73,8 +75,8 @@ def sender(telemetry: Parts, answer: Callable[[list[Any]], Any]) -> tuple[Any, R
 
 
 def too_large_above(size: int) -> Callable[[list[int]], tuple[str, str]]:
-    """Return a receiver's answer that takes pieces of this size in all, items being their own size."""
-    return lambda piece: ("TOO_LARGE", "413: too large") if sum(piece) > size else ("TAKEN", "")
+    """Return a receiver's answer that takes parts of this size in all, items being their own size."""
+    return lambda part: ("TOO_LARGE", "413: too large") if sum(part) > size else ("TAKEN", "")
 
 
 @pytest.mark.parametrize("batch", [[1] * 10, [9] * 7, [1] * 4 + [50] + [1] * 4, [50], [50, 50], [11, 1, 10, 3]])
@@ -88,7 +90,7 @@ def test_what_is_too_large_is_split_down_to_the_item(telemetry: Parts, batch: li
 @pytest.mark.parametrize("how", ["RAISE", "UNSENT"])
 def test_an_item_that_cannot_be_encoded_costs_itself(telemetry: Parts, how: str, caplog: Any) -> None:
     """Where the exporter raises, or makes no request, the others are sent, and the one is named and counted."""
-    sending, receiver = sender(telemetry, lambda piece: (how, "surrogates") if "bad" in piece else ("TAKEN", ""))
+    sending, receiver = sender(telemetry, lambda part: (how, "surrogates") if "bad" in part else ("TAKEN", ""))
     assert sending.send([["a", "b", "bad", "c"]]) is None
     assert receiver.taken == ["a", "b", "c"]
     (line,) = [record.getMessage() for record in caplog.records]
@@ -98,7 +100,7 @@ def test_an_item_that_cannot_be_encoded_costs_itself(telemetry: Parts, how: str,
 
 def test_a_refusal_is_final_and_logged_once(telemetry: Parts, caplog: Any) -> None:
     """A refused batch is asked for once and dropped whole; the same cause is one line a minute, with the sum."""
-    sending, receiver = sender(telemetry, lambda piece: ("REFUSED", f"INVALID_ARGUMENT: {len(piece)}"))
+    sending, receiver = sender(telemetry, lambda part: ("REFUSED", f"INVALID_ARGUMENT: {len(part)}"))
     for _ in range(3):
         assert sending.send([[1, 2]]) is None
     assert len(receiver.asked) == 3
@@ -115,7 +117,7 @@ def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts, caplog: 
     assert "1 spans dropped" in caplog.records[0].getMessage()
     sending.log_dropped()
     assert caplog.records[-1].getMessage() == "512 spans dropped since the start"
-    assert [len(piece) for piece in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 1, 2, 1, 1]
+    assert [len(part) for part in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 1, 2, 1, 1]
 
 
 def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
@@ -123,19 +125,19 @@ def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
     away = [False, True, False, False]
     sending, receiver = sender(
         telemetry,
-        lambda piece: ("TOO_LARGE", "413") if len(piece) > 2 else ("AGAIN", "503") if away.pop() else ("TAKEN", ""),
+        lambda part: ("TOO_LARGE", "413") if len(part) > 2 else ("AGAIN", "503") if away.pop() else ("TAKEN", ""),
     )
-    pieces = [[1, 2, 3, 4]]
-    assert sending.send(pieces) is None or pieces  # the first half is taken
-    while pieces:
-        sending.send(pieces)
+    parts = [[1, 2, 3, 4]]
+    assert sending.send(parts) is None or parts  # the first half is taken
+    while parts:
+        sending.send(parts)
     assert receiver.taken == [1, 2, 3, 4]
 
 
 @pytest.fixture
 def quick(telemetry: Parts, monkeypatch: Any) -> None:
     """Let seconds pass in a five-hundredth of their time."""
-    for name in ("PAUSE", "LONGEST_PAUSE", "ALONE", "DROP"):
+    for name in ("PAUSE", "MAX_PAUSE", "ISOLATE_AFTER", "DROP_AFTER"):
         constant = f"{name}_SECONDS"
         monkeypatch.setattr(telemetry.retrying, constant, getattr(telemetry.retrying, constant) / 500)
 
@@ -158,9 +160,9 @@ def test_what_is_never_taken_holds_up_nothing_else(
 ) -> None:
     """Items that are answered by "later" for ever are dropped, named and counted; all others are taken."""
 
-    def answer(piece: list[int]) -> tuple[str, str]:
-        exporter.announce()  # there is always another that waits
-        return ("AGAIN", "UNAVAILABLE: x") if poison & {*piece} else ("TAKEN", "")
+    def answer(part: list[int]) -> tuple[str, str]:
+        exporter.item_added()  # there is always another that waits
+        return ("AGAIN", "UNAVAILABLE: x") if poison & {*part} else ("TAKEN", "")
 
     receiver = Receiver(telemetry, answer)
     exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
@@ -190,7 +192,7 @@ def test_a_forked_child_does_not_send_what_waits(telemetry: Parts) -> None:
     """What waits in the parent when it forks is sent by the parent, and by no child, whatever the child does."""
     receiver = Receiver(telemetry, lambda _: ("AGAIN", "UNAVAILABLE: x"))
     exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
-    exporter.hurry()
+    exporter.prepare_shutdown()
     exporter.export([*range(512)])
     assert not exporter.force_flush()
     receiver.answer = lambda _: ("TAKEN", "")
@@ -203,6 +205,32 @@ def test_a_forked_child_does_not_send_what_waits(telemetry: Parts) -> None:
     assert receiver.taken == [*range(512)]
 
 
+def test_shutdown_beside_an_export_loses_and_doubles_nothing(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where shutdown() comes while a worker thread waits for an answer, the receiver gets each item once."""
+    monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 1)
+    release = threading.Event()
+
+    def answer(_: list[int]) -> tuple[str, str]:
+        assert release.wait(10)
+        return "TAKEN", ""
+
+    receiver = Receiver(telemetry, answer)
+    kind = telemetry.items.ItemKind("spans", str, text_bytes=lambda _: 1)  # each item is a part
+    exporter = telemetry.retrying.RetryingExporter(receiver, kind)
+    worker = threading.Thread(target=exporter.export, args=([1, 2, 3, 4],))
+    worker.start()
+    wait_until(lambda: len(receiver.asked) == 1, "the worker's request", 10)
+    ending = threading.Thread(target=exporter.shutdown)
+    ending.start()
+    ending.join(0.2)  # time for a second request, which must not come
+    release.set()
+    for thread in (worker, ending):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert sorted(receiver.taken) == [1, 2, 3, 4]
+    assert exporter.force_flush()
+
+
 def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
     """Metrics that are taken apart and put together are the same, and their halves hold each point once."""
     reader = InMemoryMetricReader()
@@ -213,11 +241,11 @@ def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
             meter.create_counter("sum").add(number, {"number": number})
         meter.create_histogram("histogram").record(1.5)
     data = reader.get_metrics_data()
-    piece = [*telemetry.points.points(data)]
-    assert len(piece) == 2 * (3 + 1)
-    assert telemetry.points.nested(piece) == data
-    parts = [telemetry.points.nested(half) for half in reversed(telemetry.sending.halves(piece))]
-    assert [point for part in parts for *_, point in telemetry.points.points(part)] == [point for *_, point in piece]
+    part = [*telemetry.points.points(data)]
+    assert len(part) == 2 * (3 + 1)
+    assert telemetry.points.nested(part) == data
+    halves = [telemetry.points.nested(half) for half in reversed(telemetry.sending.halves(part))]
+    assert [point for half in halves for *_, point in telemetry.points.points(half)] == [point for *_, point in part]
 
 
 def next_of(answers: Iterator[tuple[str, str]], _: list[Any]) -> tuple[str, str]:
@@ -244,10 +272,10 @@ def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypa
 
 
 def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch is one piece; with long texts it is as many as keep their texts below the limit, in its order."""
+    """A batch is one part; with long texts it is as many as keep their texts below the limit, in its order."""
     monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)
-    kind = telemetry.items.Items("spans", str, text_bytes=lambda item: item)
-    pieces = telemetry.sending.Sender(kind, print).pieces
-    assert pieces([0] * 512) == [[0] * 512]
-    assert pieces([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]
-    assert pieces([]) == [[]]
+    kind = telemetry.items.ItemKind("spans", str, text_bytes=lambda item: item)
+    parts = telemetry.sending.Sender(kind, print).parts
+    assert parts([0] * 512) == [[0] * 512]
+    assert parts([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]
+    assert parts([]) == [[]]

@@ -29,7 +29,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 PACKAGE = "{{ cookiecutter.package_name }}"
 
 _telemetry = importlib.import_module(f"{PACKAGE}.telemetry")
-_processors = importlib.import_module(f"{PACKAGE}.telemetry.processors")
+_scrubbing = importlib.import_module(f"{PACKAGE}.telemetry.scrubbing")
 _spans = InMemorySpanExporter()
 _logs = InMemoryLogRecordExporter()
 _metrics = InMemoryMetricReader(
@@ -42,7 +42,7 @@ class _AsSent(SimpleSpanProcessor):
     """Shows a test what would leave the process: URLs without their secrets."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        super().on_end(_processors.scrubbed(span))
+        super().on_end(_scrubbing.scrubbed(span))
 
 
 @pytest.fixture(scope="session", autouse=True)

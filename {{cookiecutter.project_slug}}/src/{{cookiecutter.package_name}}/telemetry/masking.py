@@ -2,9 +2,10 @@
 
 import logging
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
+
+from .throttle import Throttle
 
 # The names of resource attributes, and the shapes of values, that no span should carry.
 SECRET = re.compile(
@@ -97,7 +98,9 @@ class Masked(logging.Filter):
     The exporters log headers and answers as they are, and propagators what a caller has sent.
     """
 
-    _quiet_until = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = Throttle(PROPAGATORS_SECONDS)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through, its secrets taken out; those of propagators rarely."""
@@ -114,9 +117,8 @@ class Masked(logging.Filter):
     def _replaced(self, record: logging.LogRecord) -> bool:
         if record.msg == MALFORMED:  # another handler has let it through
             return True
-        if time.monotonic() < self._quiet_until:
+        if not self._throttle.allows(MALFORMED):
             return False
-        self._quiet_until = time.monotonic() + PROPAGATORS_SECONDS
         record.msg = MALFORMED
         record.args = None
         return True

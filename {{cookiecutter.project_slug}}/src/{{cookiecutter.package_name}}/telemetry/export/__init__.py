@@ -1,1 +1,1 @@
-"""Step 4, the exporters: they send, try again, split what is too large, and count what they drop."""
+"""Step 4, the exporters: send, try again, split what is too large, count what is dropped."""

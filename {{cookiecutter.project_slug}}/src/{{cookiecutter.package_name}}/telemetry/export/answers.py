@@ -16,38 +16,41 @@ class Verdict(enum.Enum):
     TAKEN = "taken"
     AGAIN = "unavailable"  # the receiver may take it later
     TOO_LARGE = "too_large"  # the receiver may take a part of it
-    EXHAUSTED = "exhausted"  # the same, or it takes nothing from us at present
+    EXHAUSTED = "exhausted"  # it may take a part of it, or takes nothing from us at present
     REFUSED = "refused"  # the receiver will never take it
-    UNSENT = "not_encodable"  # the exporter could make no request of it
+    UNSENT = "not_encodable"  # the exporter could not make a request of it
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, in words that OTLP over gRPC and OTLP over HTTP share."""
+    """One answer, in terms that OTLP over gRPC and OTLP over HTTP share."""
 
     verdict: Verdict
     text: str = ""  # the status and the receiver's reason
-    wait_seconds: float = 0.0  # how long the receiver asks us to wait before the next try
+    wait_seconds: float = 0.0  # how long the receiver asks us to wait before the next attempt
 
 
-_heard = threading.local()
+_this_thread = threading.local()
 
 
 def remember(answer: Answer) -> None:
-    """Keep the answer to the request that this thread makes; otlp.py calls it for every request."""
-    _heard.answer = answer
+    """Keep the answer to the request of this thread; otlp.py calls it for every request."""
+    _this_thread.answer = answer
 
 
-def ask(export: Callable[[], Any]) -> Answer:
+def ask(export: Callable[[Any], Any], data: Any) -> Answer:
     """Call an exporter's export(), which waits for the receiver, and return the last answer.
 
     The exporter's own result says only whether it failed.
     """
-    _heard.answer = None
+    _this_thread.answer = None
     problem = "the exporter could not make a request of it"
     try:
-        if export().name == "SUCCESS":
-            return Answer(Verdict.TAKEN)
+        result = export(data)
     except Exception as error:  # noqa: BLE001, the gRPC exporter raises whatever its encoder raises
         problem = f"{type(error).__name__}: {error}"
-    return _heard.answer or Answer(Verdict.UNSENT, problem)
+    else:
+        if result.name == "SUCCESS":
+            return Answer(Verdict.TAKEN)
+    answer: Answer | None = _this_thread.answer
+    return answer or Answer(Verdict.UNSENT, problem)

@@ -1,4 +1,4 @@
-"""What the items of the three signals are called, named and counted, and how large their texts are."""
+"""The items of the three signals: how they are called, named, counted and measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,38 +12,61 @@ from opentelemetry.semconv._incubating.metrics import otel_metrics
 from .limits import text_bytes
 
 
+def _no_bytes(_: Any) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
-class Items:
-    """The items of one signal, as sending.py and retrying.py treat them."""
+class ItemKind:
+    """What sending.py and retrying.py have to know about the items of a signal."""
 
     plural: str
     name: Callable[[Any], str]
-    text_bytes: Callable[[Any], int] = lambda _: 0
-    batch_size: str = ""  # the variable that says how many items make a batch
-    # What is dropped is counted where the SDK counts what it drops, by another error.type.
+    # The memory that the texts of an item take; 0 if they are always short.
+    text_bytes: Callable[[Any], int] = _no_bytes
+    # The variable that says how many items make a full batch.
+    batch_size: str = ""
+    # The SDK's own counter of what it drops; ours counts with another error.type.
     create_counter: Callable[[Meter], Counter] | None = None
 
 
+def _span_name(span: ReadableSpan) -> str:
+    return str(span.name)
+
+
 def _span_bytes(span: ReadableSpan) -> int:
-    return sum(text_bytes(event.attributes or {}) for event in span.events)
+    size = 0
+    for event in span.events:
+        attributes = event.attributes or {}
+        size += text_bytes(attributes.values())
+    return size
+
+
+def _record_name(record: ReadableLogRecord) -> str:
+    return str(record.log_record.body)
 
 
 def _record_bytes(record: ReadableLogRecord) -> int:
-    return text_bytes({**(record.log_record.attributes or {}), "": record.log_record.body})
+    attributes = record.log_record.attributes or {}
+    return text_bytes([*attributes.values(), record.log_record.body])
 
 
-SPANS = Items(
+def _point_name(point: Any) -> str:
+    return str(point.metric.name)
+
+
+SPANS = ItemKind(
     "spans",
-    name=lambda span: str(span.name),
+    name=_span_name,
     text_bytes=_span_bytes,
     batch_size="OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_span_processed,
 )
-LOG_RECORDS = Items(
+LOG_RECORDS = ItemKind(
     "log records",
-    name=lambda record: str(record.log_record.body),
+    name=_record_name,
     text_bytes=_record_bytes,
     batch_size="OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_log_processed,
 )
-POINTS = Items("data points", name=lambda point: str(point[2].name))
+POINTS = ItemKind("data points", name=_point_name)

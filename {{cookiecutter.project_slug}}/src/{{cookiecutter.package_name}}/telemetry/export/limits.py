@@ -4,14 +4,15 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
-SPAN = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
-OTHERS = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+SPAN_LENGTH = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+LENGTH = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"  # for all that is no span's attribute
+SHORT_TEXT = 255  # characters of a name or a body that are kept, however low the limits are
 
-# A long text is one above the limit for spans, such as a stack trace. So much of them may wait, in
-# bytes, for each signal. While more waits, they are cut to the limit for spans.
+# A long text is one above the limit for spans, such as a stack trace. This many bytes of them may
+# wait for each signal. While more wait, new ones are cut to the limit for spans.
 LONG_TEXT_BYTES = 32 * 1024 * 1024
 
 
@@ -20,10 +21,23 @@ def limit(variable: str) -> int:
     return int(os.environ.get(variable) or sys.maxsize)
 
 
-def text_bytes(attributes: Mapping[str, Any], longer_than: int = 0) -> int:
-    """Return how much memory the texts take, or those that are longer than so many characters."""
-    texts = [text for text in attributes.values() if isinstance(text, str)]
-    return sum(sys.getsizeof(text) for text in texts if len(text) > longer_than)
+def cut(value: Any, length: int) -> Any:
+    """Return the beginning of a text or of bytes, and anything else as it is."""
+    if isinstance(value, (str, bytes)):
+        return value[:length]
+    return value
+
+
+def text_bytes(values: Iterable[Any], longer_than: int = 0) -> int:
+    """Return how many bytes of memory the texts among the values take.
+
+    Only texts of more characters than `longer_than` count.
+    """
+    size = 0
+    for value in values:
+        if isinstance(value, str) and len(value) > longer_than:
+            size += sys.getsizeof(value)
+    return size
 
 
 class LongTexts:
@@ -34,9 +48,9 @@ class LongTexts:
         # Reentrant: the garbage collector may call _release() while this thread is in has_room().
         self._lock = threading.RLock()
 
-    def has_room(self, owner: object, attributes: Mapping[str, Any]) -> bool:
+    def has_room(self, owner: object, values: Iterable[Any]) -> bool:
         """Return whether the long texts may stay; they count until their owner is gone."""
-        size = text_bytes(attributes, longer_than=limit(SPAN))
+        size = text_bytes(values, longer_than=limit(SPAN_LENGTH))
         if not size:
             return True
         with self._lock:

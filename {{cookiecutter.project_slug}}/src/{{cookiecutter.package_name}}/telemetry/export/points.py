@@ -5,66 +5,93 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.sdk.metrics import export as sdk
 
 from .items import POINTS
-from .sending import Piece, Sender
+from .sending import Part, Sender
 
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0  # between two attempts, unless the receiver asks for a longer one
 
-Point = tuple[sdk.ResourceMetrics, sdk.ScopeMetrics, sdk.Metric, Any]
+
+class Point(NamedTuple):
+    """A data point together with what it belongs to."""
+
+    resource: sdk.ResourceMetrics
+    scope: sdk.ScopeMetrics
+    metric: sdk.Metric
+    value: Any  # a NumberDataPoint or one of the histograms'
 
 
 def split_what_is_too_large(exporter: Any) -> None:
-    """Make an exporter of metrics send in pieces what the receiver does not take whole.
+    """Make an exporter of metrics send in parts what the receiver does not take whole.
 
-    What it does not take within the timeout of an export is not kept: points are sums since the
-    start of the process, and the next export brings them.
+    What the receiver does not take within OTEL_EXPORTER_OTLP_TIMEOUT is not kept. Points are sums
+    since the start of the process, so the next export brings them.
     """
     export = exporter.export
-    sender = Sender(POINTS, lambda piece: export(nested(piece)))
-    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 10)
+    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 10)  # seconds
 
-    def export_in_pieces(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
-        end = time.monotonic() + timeout
-        pieces = [[*points(data)]]
-        while answer := sender.send(pieces):
+    def export_part(part: Part) -> Any:
+        return export(nested(part))
+
+    sender = Sender(POINTS, export_part)
+
+    def export_in_parts(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
+        deadline = time.monotonic() + timeout
+        parts = [[*points(data)]]
+        while answer := sender.send(parts):
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
-            if time.monotonic() + pause > end:
+            if time.monotonic() + pause > deadline:
                 return sdk.MetricExportResult.FAILURE
             time.sleep(pause)
         return sdk.MetricExportResult.SUCCESS
 
-    exporter.export = export_in_pieces
+    exporter.export = export_in_parts
 
 
 def points(data: sdk.MetricsData) -> Iterator[Point]:
-    """Yield each data point together with what it belongs to."""
+    """Yield each data point of the SDK's nested metrics."""
     for resource in data.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                for point in metric.data.data_points:
-                    yield resource, scope, metric, point
+                for value in metric.data.data_points:
+                    yield Point(resource, scope, metric, value)
 
 
-def nested(piece: Piece) -> sdk.MetricsData:
-    """Return data points as an exporter takes them, the reverse of points()."""
+def nested(part: Part) -> sdk.MetricsData:
+    """Return points as an exporter takes them, the reverse of points()."""
     resources = []
-    for resource, of_resource in _groups(piece, 0):
-        scopes = []
-        for scope, of_scope in _groups(of_resource, 1):
-            metrics = []
-            for metric, of_metric in _groups(of_scope, 2):
-                data: Any = replace(metric.data, data_points=[point for *_, point in of_metric])
-                metrics.append(replace(metric, data=data))
-            scopes.append(replace(scope, metrics=metrics))
-        resources.append(replace(resource, scope_metrics=scopes))
+    for group in _groups(part, "resource"):
+        resource = group[0].resource
+        resources.append(replace(resource, scope_metrics=_scopes(group)))
     return sdk.MetricsData(resources)
 
 
-def _groups(piece: Piece, depth: int) -> Iterator[tuple[Any, Piece]]:
-    for _, group in groupby(piece, key=lambda point: id(point[depth])):
-        members = [*group]
-        yield members[0][depth], members
+def _scopes(part: Part) -> list[sdk.ScopeMetrics]:
+    scopes = []
+    for group in _groups(part, "scope"):
+        scope = group[0].scope
+        scopes.append(replace(scope, metrics=_metrics(group)))
+    return scopes
+
+
+def _metrics(part: Part) -> list[sdk.Metric]:
+    metrics = []
+    for group in _groups(part, "metric"):
+        metric = group[0].metric
+        values = [point.value for point in group]
+        data: Any = replace(metric.data, data_points=values)
+        metrics.append(replace(metric, data=data))
+    return metrics
+
+
+def _groups(part: Part, owner: str) -> Iterator[Part]:
+    """Yield the points of each resource, scope or metric; those of one follow each other."""
+
+    def identity(point: Point) -> int:
+        return id(getattr(point, owner))
+
+    for _, group in groupby(part, key=identity):
+        yield [*group]

@@ -1,46 +1,42 @@
-"""Drops lines of OpenTelemetry that would come too often: one for each text cut, one for each attempt."""
+"""Drops lines of OpenTelemetry that come too often: one a cut text, one a failed attempt."""
 
 import logging
-import time
 
-EXPORTERS = "opentelemetry.exporter."  # log each failed attempt, and retrying.py makes one a second
-SECONDS = 20.0  # between two lines of the same kind
+from ..throttle import Throttle
+
+# Exporters log each failed attempt, and retrying.py makes one a second.
+EXPORTERS = "opentelemetry.exporter."
+SECONDS_BETWEEN_LINES = 20.0  # of the same logger and the same message
 
 
 def start() -> None:
     """Drop the WARNING about each text that is cut, and repeated lines of exporters."""
-    logging.getLogger("opentelemetry.attributes").addFilter(_is_no_cut)
+    logging.getLogger("opentelemetry.attributes").addFilter(_is_not_about_a_cut)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(SELDOM)
+        handler.addFilter(EXPORTER_LINES)
 
 
-def _is_no_cut(record: logging.LogRecord) -> bool:
-    # Clients decide how many texts are too long.
+def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
+    # Clients decide how many texts are too long. Only the wording tells this WARNING from others.
     return not str(record.msg).startswith("String attribute value exceeds max length")
 
 
-class Seldom(logging.Filter):
-    """Lets a line of an exporter through once in a while."""
+class ExporterLines(logging.Filter):
+    """Lets a line of an exporter through once in SECONDS_BETWEEN_LINES."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[tuple[str, str], float] = {}
+        self._throttle = Throttle(SECONDS_BETWEEN_LINES)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is written; every handler decides alike."""
+        """Return whether a record is written; each handler gets the same decision."""
         if not record.name.startswith(EXPORTERS):
             return True
-        decided: bool | None = getattr(record, "is_written", None)
-        if decided is None:
-            decided = record.is_written = self._is_due((record.name, str(record.msg)))
-        return decided
-
-    def _is_due(self, kind: tuple[str, str]) -> bool:
-        now = time.monotonic()
-        if now - self._last.get(kind, float("-inf")) < SECONDS:
-            return False
-        self._last[kind] = now
-        return True
+        decision: bool | None = getattr(record, "is_written", None)
+        if decision is None:
+            decision = self._throttle.allows(f"{record.name} {record.msg}")
+            record.is_written = decision
+        return decision
 
 
-SELDOM = Seldom()  # one: a handler takes the same filter once
+EXPORTER_LINES = ExporterLines()  # one object: a handler ignores a filter that it has already

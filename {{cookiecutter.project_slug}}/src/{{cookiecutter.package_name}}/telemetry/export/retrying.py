@@ -1,4 +1,7 @@
-"""Between batch processor and exporter: a collector that is away for a while costs no data."""
+"""Between batch processor and exporter: sends a batch again while the receiver is away.
+
+The SDK's exporters would give up after some seconds and discard the batch.
+"""
 
 import os
 import threading
@@ -8,134 +11,181 @@ from typing import Any
 
 from ..process import forks
 from .answers import Answer
-from .items import Items
-from .sending import Piece, Sender, halves
+from .items import ItemKind
+from .sending import Part, Sender, halves
 
-PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0  # whatever the receiver asks for
-# A batch that is not taken for so long lets others pass, and is split at each try: it may be the
-# only one that is not taken, and it may be only a part of it.
-ALONE_SECONDS = 5.0
-MOST_PASSED = 16
-# An item that is not taken alone, for so long, and while the receiver took something else between
-# three tries, is dropped.
-DROP_SECONDS = 60.0
-PASSES = 3
+PAUSE_SECONDS = 1.0  # between two attempts
+MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
+# The receiver may refuse a batch for only one of its items. A batch that is not taken for so long
+# is split at each attempt, and no longer holds up the batches after it.
+ISOLATE_AFTER_SECONDS = 5.0
+MAX_WAITING_BATCHES = 16  # with one more, the batches after it stay in the processor's queue
+# A single item is dropped when it is not taken for so long, although the receiver took something
+# else between two attempts, so many times.
+DROP_AFTER_SECONDS = 60.0
+DROP_AFTER_OTHERS_TAKEN = 3
 
 
 class _Batch:
     """What is left of a batch, and how the receiver has treated it."""
 
-    def __init__(self, pieces: list[Piece]):
-        self.pieces = pieces
-        self.began = self.tried = time.monotonic()
-        self.next_try = 0.0
-        self.passes = 0  # how often the receiver took something else since the try before
+    def __init__(self, parts: list[Part]):
+        now = time.monotonic()
+        self.parts = parts
+        self.began = now
+        self.tried = now
+        self.next_attempt = 0.0
+        self.others_taken = 0  # between how many attempts the receiver took something else
 
-    def waited(self, seconds: float) -> bool:
+    def has_waited(self, seconds: float) -> bool:
         return time.monotonic() - self.began > seconds
 
 
 class RetryingExporter:
-    """Sends a batch again until the receiver takes it, where the SDK would discard it.
+    """Sends a batch again until the receiver takes it.
 
-    What ends meanwhile waits in the processor's queue. When that is full the SDK drops items, and
-    counts them in the metric otel.sdk.processor.span.processed with error.type=queue_full.
+    Items that are recorded meanwhile wait in the processor's queue. When the queue is full the SDK
+    drops items, and counts them in the metric otel.sdk.processor.span.processed with
+    error.type=queue_full.
     """
 
-    def __init__(self, exporter: Any, items: Items):
+    def __init__(self, exporter: Any, kind: ItemKind):
         """Wrap an exporter of spans or log records."""
         self._exporter = exporter
-        self._sender = Sender(items, self._export)
-        self._full = int(os.environ.get(items.batch_size) or 512)
+        self._sender = Sender(kind, self._export)
+        self._full_batch = int(os.environ.get(kind.batch_size) or 512)  # items
         self._waiting: list[_Batch] = []
-        self._more = threading.Event()  # set while the processor has more items
-        self._hurry = threading.Event()
-        os.register_at_fork(after_in_child=self._waiting.clear)  # the parent sends them
+        # The SDK's shutdown() waits 30 s for the worker thread that is in export(), and then calls
+        # shutdown() beside it. Both would send the same parts.
+        self._sending = threading.Lock()
+        self._more_items = threading.Event()  # set while the processor has more
+        self._shutting_down = threading.Event()
+        os.register_at_fork(after_in_child=self._forget)
 
-    def announce(self) -> None:
-        """Say that the processor has got another item: a batch that is not taken lets it pass."""
-        if not self._more.is_set():
-            self._more.set()
+    def item_added(self) -> None:
+        """Note that the processor has another item: a batch that is not taken lets it pass."""
+        if not self._more_items.is_set():
+            self._more_items.set()
 
-    def hurry(self) -> None:
-        """Say that the process ends: try again without long pauses, and let every batch pass."""
-        self._hurry.set()
-        self._more.set()
+    def prepare_shutdown(self) -> None:
+        """Make no long pauses from now on, and let every batch pass."""
+        self._shutting_down.set()
+        self._more_items.set()
 
     def export(self, items: Sequence[Any]) -> None:
-        """Return when the items were taken or dropped, or wait so long that others may pass."""
+        """Send items; return when they are taken or dropped, or may wait while others pass."""
         forks.report_if_forked()
-        batch = _Batch(self._sender.pieces([*items]))
-        if len(items) < self._full:  # otherwise the queue holds more
-            self._more.clear()
+        batch = _Batch(self._sender.parts([*items]))
+        if len(items) < self._full_batch:  # a full one may have left some in the queue
+            self._more_items.clear()
         self._waiting.append(batch)
-        while pause := self._try():
-            if batch not in self._waiting:
-                if self._more.wait(pause):
-                    return
-            elif self._more.is_set() and self._lets_pass(batch):
+        while True:
+            pause = self._send_due()
+            if not pause or self._may_return(batch):
                 return
-            elif self._hurry.is_set():
-                time.sleep(pause)
-            else:
-                self._hurry.wait(min(pause, PAUSE_SECONDS))
+            self._wait(batch, pause)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Send what waits here; return whether nothing is left."""
-        return not self._try()
+        """Send what is due; return whether nothing is left."""
+        return not self._send_due()
 
     def shutdown(self) -> None:
-        """Send what waits here, once more, and end the exporter."""
-        self.hurry()
-        for batch in self._waiting:
-            self._sender.send(batch.pieces)
+        """Send what waits, once more, and end the exporter."""
+        self.prepare_shutdown()
+        with self._sending:
+            for batch in self._waiting:
+                self._sender.send(batch.parts)
+            self._waiting.clear()  # a worker thread that is still in export() ends there
         self._sender.log_dropped()
         self._exporter.shutdown()
 
-    def _lets_pass(self, batch: _Batch) -> bool:
-        if self._hurry.is_set():
+    def _may_return(self, batch: _Batch) -> bool:
+        """Return whether the processor may give the next batch although some are waiting."""
+        if not self._more_items.is_set():
+            return False
+        if batch not in self._waiting or self._shutting_down.is_set():
             return True
-        return batch.waited(ALONE_SECONDS) and len(self._waiting) <= MOST_PASSED
+        has_room = len(self._waiting) <= MAX_WAITING_BATCHES
+        return has_room and batch.has_waited(ISOLATE_AFTER_SECONDS)
 
-    def _try(self) -> float:
-        """Send what is due; return the seconds until something else is, or 0 where nothing waits."""
-        while self._waiting:
-            batch = min(self._waiting, key=self._due)
-            pause = self._due(batch) - time.monotonic()
+    def _wait(self, batch: _Batch, pause: float) -> None:
+        """Wait for the next attempt, or less if something ends the pause."""
+        if batch not in self._waiting:  # only older ones wait
+            self._more_items.wait(pause)
+        elif self._shutting_down.is_set():
+            time.sleep(pause)
+        else:
+            self._shutting_down.wait(min(pause, PAUSE_SECONDS))
+
+    def _send_due(self) -> float:
+        """Send what is due; return the seconds until something else is, or 0 if nothing waits."""
+        while True:
+            with self._sending:
+                if not self._waiting:
+                    return 0.0
+                pause = self._send_first()
             if pause > 0:
                 return pause
-            began = time.monotonic()
-            answer = self._sender.send(batch.pieces)
-            if answer:
-                self._postpone(batch, answer, time.monotonic() - began < PAUSE_SECONDS)
-            if not batch.pieces:
-                self._waiting.remove(batch)
+
+    def _send_first(self) -> float:
+        """Send the batch that is due first; return how many seconds are left if it is too early."""
+        batch = min(self._waiting, key=self._due)
+        pause = self._due(batch) - time.monotonic()
+        if pause > 0:
+            return pause
+        began = time.monotonic()
+        answer = self._sender.send(batch.parts)
+        if answer:
+            was_quick = time.monotonic() - began < PAUSE_SECONDS
+            self._postpone(batch, answer, was_quick)
+        if not batch.parts:
+            self._waiting.remove(batch)
         return 0.0
 
     def _due(self, batch: _Batch) -> float:
-        return batch.tried if self._hurry.is_set() else batch.next_try
+        if self._shutting_down.is_set():
+            return batch.tried
+        return batch.next_attempt
 
     def _postpone(self, batch: _Batch, answer: Answer, was_quick: bool) -> None:
-        """Say when a batch is tried next, and in what pieces."""
+        """Decide when a batch is sent again, and in which parts."""
         if self._sender.taken_at > batch.tried:
-            batch.passes += 1
-        # It may hold up others for as long as a try takes: the more of them, the longer the pause.
-        pause = max(PAUSE_SECONDS * min(1 + batch.passes, 8), answer.wait_seconds)
-        if batch.waited(ALONE_SECONDS):
-            piece = batch.pieces.pop()
-            if len(piece) > 1:
-                batch.pieces += halves(piece)
-                if batch.passes and was_quick and not answer.wait_seconds:
-                    pause = 0.0  # the receiver is well: find what it does not take at once
-            elif batch.passes < PASSES or not batch.waited(DROP_SECONDS):
-                batch.pieces.insert(0, piece)
-            else:
-                self._sender.drop(piece, answer)
+            batch.others_taken += 1
+        # Each attempt may hold up others until it times out, so hopeless ones become rare.
+        pause = PAUSE_SECONDS * min(1 + batch.others_taken, 8)
+        if batch.has_waited(ISOLATE_AFTER_SECONDS):
+            was_split = self._isolate(batch, answer)
+            is_well = batch.others_taken and was_quick and not answer.wait_seconds
+            if was_split and is_well:
+                pause = 0.0  # find at once what the receiver does not take
+        pause = min(max(pause, answer.wait_seconds), MAX_PAUSE_SECONDS)
         now = time.monotonic()
-        batch.next_try = now + min(pause, LONGEST_PAUSE_SECONDS)
-        batch.tried = now + (min(pause, PAUSE_SECONDS) if self._hurry.is_set() else 0.0)
+        batch.next_attempt = now + pause
+        batch.tried = now
+        if self._shutting_down.is_set():
+            batch.tried += min(pause, PAUSE_SECONDS)
 
-    def _export(self, piece: Piece) -> Any:
+    def _isolate(self, batch: _Batch, answer: Answer) -> bool:
+        """Split the part that was not taken, or drop it if it is a single item that never will be.
+
+        Return whether it was split. A single item that stays is sent after all other parts.
+        """
+        part = batch.parts.pop()
+        if len(part) > 1:
+            batch.parts += halves(part)
+            return True
+        others_taken = batch.others_taken >= DROP_AFTER_OTHERS_TAKEN
+        if others_taken and batch.has_waited(DROP_AFTER_SECONDS):
+            self._sender.drop(part, answer)
+        else:
+            batch.parts.insert(0, part)
+        return False
+
+    def _forget(self) -> None:
+        """Forget what waits, in a forked child: the parent sends it."""
+        self._waiting.clear()
+        self._sending = threading.Lock()
+
+    def _export(self, part: Part) -> Any:
         with forks.held_back():
-            return self._exporter.export(piece)
+            return self._exporter.export(part)

@@ -1,4 +1,4 @@
-"""Sends one batch: splits what is too large for the receiver, and drops what it refuses for good."""
+"""Sends one batch: splits what is too large, and drops what the receiver refuses for good."""
 
 import logging
 import time
@@ -8,18 +8,21 @@ from typing import Any
 from opentelemetry import metrics
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
+from ..throttle import Throttle
 from .answers import Answer, Verdict, ask
-from .items import Items
+from .items import ItemKind
 
 log = logging.getLogger(__name__)
 
-Piece = list[Any]  # some items of a batch, in their order
+Part = list[Any]  # some items of a batch, in their order
 
-# Of the texts of exceptions in one request: receivers take 4 MiB by default, and encoding takes three times as much memory.
+# How many bytes of long texts one request may hold. Receivers take 4 MiB by default, and encoding
+# takes three times as much memory.
 TEXT_BYTES = 2 * 1024 * 1024
-SECONDS_BETWEEN_LINES = 60.0  # about the same cause
-# So many items that are refused one by one, and none taken between them, speak of a quota and not of a size.
-MOST_REFUSED_ALONE = 4
+SECONDS_BETWEEN_LINES = 60.0  # of the same cause
+# After so many items that were refused one by one, and none taken between them, a quota is the
+# likely cause and not a size: the rest of the batch is dropped without asking.
+MAX_SINGLE_REFUSALS = 4
 REASONS = {
     Verdict.AGAIN: "the receiver takes other data, but not this",
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
@@ -30,86 +33,94 @@ REASONS = {
 
 
 class Sender:
-    """Sends pieces of batches to one receiver; logs and counts what is dropped."""
+    """Sends parts of batches to one receiver; logs and counts what is dropped."""
 
-    def __init__(self, items: Items, export: Callable[[Piece], Any]):
-        """Take the kind of items, and what exports a piece of them."""
-        self.taken_at = float("-inf")  # when the receiver last took something, by time.monotonic()
-        self._items = items
+    def __init__(self, kind: ItemKind, export: Callable[[Part], Any]):
+        """Take the kind of items, and the function that exports a part."""
+        self.taken_at = float("-inf")  # when the receiver last took a part, by time.monotonic()
+        self._kind = kind
         self._export = export
         self._dropped = 0
-        self._told = 0  # how many of them a line has said
-        self._logged: dict[str, float] = {}
+        self._logged = 0  # how many of the dropped items the last line included
+        self._throttle = Throttle(SECONDS_BETWEEN_LINES)
         self._counter = None
-        if items.create_counter:
-            self._counter = items.create_counter(metrics.get_meter("opentelemetry-sdk"))
+        if kind.create_counter:
+            meter = metrics.get_meter("opentelemetry-sdk")
+            self._counter = kind.create_counter(meter)
 
-    def pieces(self, batch: Piece) -> list[Piece]:
-        """Return a batch in pieces for send(): one, unless the batch is full of texts."""
-        pieces: list[Piece] = [[]]
+    def parts(self, batch: list[Any]) -> list[Part]:
+        """Return a batch in parts for send(): one, unless its texts exceed TEXT_BYTES."""
+        parts: list[Part] = [[]]
         size = 0
         for item in batch:
-            more = self._items.text_bytes(item)
-            if size + more > TEXT_BYTES and pieces[-1]:
-                pieces.append([])
+            item_size = self._kind.text_bytes(item)
+            if parts[-1] and size + item_size > TEXT_BYTES:
+                parts.append([])
                 size = 0
-            pieces[-1].append(item)
-            size += more
-        return pieces[::-1]
+            parts[-1].append(item)
+            size += item_size
+        parts.reverse()
+        return parts
 
-    def send(self, pieces: list[Piece]) -> Answer | None:
-        """Send the pieces, the last one first, and remove each that was taken or dropped.
+    def send(self, parts: list[Part]) -> Answer | None:
+        """Send the parts, the last one first, and remove each that was taken or dropped.
 
         Return None when none is left, else the answer that says to send the last one again.
         """
-        refused_alone = 0
-        while pieces:
-            piece = pieces[-1]
-            answer = ask(lambda piece=piece: self._export(piece))  # type: ignore[misc]
+        single_refusals = 0
+        while parts:
+            part = parts[-1]
+            answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
                 return answer
-            pieces.pop()
+            parts.pop()
             if answer.verdict is Verdict.TAKEN:
                 self.taken_at = time.monotonic()
-                refused_alone = 0
-            elif answer.verdict is not Verdict.REFUSED and len(piece) > 1:
-                pieces += halves(piece)
-            else:
-                refused_alone += 1
-                if answer.verdict is Verdict.EXHAUSTED and refused_alone == MOST_REFUSED_ALONE:
-                    piece = piece + [item for rest in reversed(pieces) for item in rest]
-                    pieces.clear()
-                self.drop(piece, answer)
+                single_refusals = 0
+                continue
+            if len(part) > 1 and answer.verdict is not Verdict.REFUSED:
+                parts += halves(part)
+                continue
+            single_refusals += 1
+            if answer.verdict is Verdict.EXHAUSTED and single_refusals == MAX_SINGLE_REFUSALS:
+                part = part + _remove_all(parts)
+            self.drop(part, answer)
         return None
 
-    def drop(self, piece: Piece, answer: Answer) -> None:
+    def drop(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
-        self._dropped += len(piece)
+        self._dropped += len(part)
         if self._counter:
-            self._counter.add(len(piece), {ERROR_TYPE: answer.verdict.value})
-        cause = answer.text.partition(":")[0]
-        now = time.monotonic()
-        if now - self._logged.get(cause, float("-inf")) < SECONDS_BETWEEN_LINES:
+            self._counter.add(len(part), {ERROR_TYPE: answer.verdict.value})
+        cause, _, _ = answer.text.partition(":")
+        if not self._throttle.allows(cause):
             return
-        self._logged[cause] = now
-        self._told = self._dropped
+        self._logged = self._dropped
         log.error(
             "%d %s dropped, %d since the start: %s (%.200s). The first is %.100r",
-            len(piece),
-            self._items.plural,
+            len(part),
+            self._kind.plural,
             self._dropped,
             REASONS[answer.verdict],
             answer.text,
-            self._items.name(piece[0]),
+            self._kind.name(part[0]),
         )
 
     def log_dropped(self) -> None:
-        """Log the sum at the end, where more was dropped than the lines have said."""
-        if self._dropped > self._told:
-            log.error("%d %s dropped since the start", self._dropped, self._items.plural)
+        """Log the sum at the end, if more was dropped since the last line."""
+        if self._dropped > self._logged:
+            log.error("%d %s dropped since the start", self._dropped, self._kind.plural)
 
 
-def halves(piece: Piece) -> list[Piece]:
-    """Return the second and the first half, so that the first is the next that is sent."""
-    middle = len(piece) // 2
-    return [piece[middle:], piece[:middle]]
+def halves(part: Part) -> list[Part]:
+    """Return the second and the first half: send() takes the last one first."""
+    middle = len(part) // 2
+    return [part[middle:], part[:middle]]
+
+
+def _remove_all(parts: list[Part]) -> list[Any]:
+    """Empty a list of parts, and return their items in order."""
+    items = []
+    while parts:
+        items += parts.pop()
+    return items

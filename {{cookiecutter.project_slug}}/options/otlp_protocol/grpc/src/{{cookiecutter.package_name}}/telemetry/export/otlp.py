@@ -1,6 +1,10 @@
-"""OTLP over gRPC: the only module that imports exporters, and gives them no argument that a variable covers."""
+"""OTLP over gRPC: the only module that imports exporters.
+
+It gives them no argument that a variable covers.
+"""
 
 import re
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,21 +15,50 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from .answers import Answer, Verdict, remember
 
-# Without types, so this way.
+# These packages have no types; import_module() keeps mypy from reporting each use.
 grpc: Any = import_module("grpc")
-details: Any = import_module("google.rpc.error_details_pb2")
+error_details: Any = import_module("google.rpc.error_details_pb2")
 status_pb2: Any = import_module("google.rpc.status_pb2")
 DecodeError: Any = import_module("google.protobuf.message").DecodeError
 
-__all__ = ["encode_spans", "log_exporter", "metric_exporter", "retry_delay", "span_exporter"]
+__all__ = [
+    "EXPORTERS",
+    "encode_spans",
+    "log_exporter",
+    "metric_exporter",
+    "retry_delay",
+    "span_exporter",
+]
 
-AGAIN = ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
-# Servers that find a message too large say so by different codes, but all of them name the size.
-TOO_LARGE = re.compile(r"(?i)larger than|too (large|big|long)|size|exceeds (the )?(max|limit)|status: 413")
+# The statuses that OTLP lets a client retry. RESOURCE_EXHAUSTED is one only with a RetryInfo.
+RETRYABLE = frozenset(
+    {
+        "ABORTED",
+        "CANCELLED",
+        "DATA_LOSS",
+        "DEADLINE_EXCEEDED",
+        "OUT_OF_RANGE",
+        "UNAVAILABLE",
+    }
+)
+# Servers answer a message that is too large by different statuses, and all mention its size.
+MAY_MEAN_TOO_LARGE = frozenset({"INTERNAL", "OUT_OF_RANGE", "RESOURCE_EXHAUSTED", "UNKNOWN"})
+MENTIONS_SIZE = re.compile(
+    r"""
+    larger\ than
+    | too\ (large|big|long)
+    | size
+    | exceeds\ (the\ )?(max|limit)
+    | status:\ 413          # a proxy's answer over HTTP
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+RETRY_INFO_TRAILER = "google.rpc.retryinfo-bin"
+STATUS_TRAILER = "grpc-status-details-bin"
 
 
-class _Listener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-    """Hears each answer: the exporter itself logs it, and says no more than that it failed."""
+class _AnswerListener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+    """Remembers each answer. The exporter only logs it, and returns that it failed."""
 
     def intercept_unary_unary(self, continuation: Any, call_details: Any, request: Any) -> Any:
         call = continuation(call_details, request)
@@ -34,56 +67,77 @@ class _Listener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
 
 
 def _answer(call: Any) -> Answer:
+    """Return what a finished call says, by OTLP's table of gRPC status codes."""
     status = call.code().name
-    text = f"{status}: {call.details() or 'no reason given'}"
+    reason = call.details() or "no reason given"
+    text = f"{status}: {reason}"
     if status == "OK":
         return Answer(Verdict.TAKEN)
-    if status in ("RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "UNKNOWN", "INTERNAL") and TOO_LARGE.search(text):
+    if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(text):
         return Answer(Verdict.TOO_LARGE, text)
     delay = retry_delay(call)
-    if status in AGAIN or (status == "RESOURCE_EXHAUSTED" and delay is not None):
+    if status in RETRYABLE:
         return Answer(Verdict.AGAIN, text, delay or 0.0)
-    return Answer(Verdict.EXHAUSTED if status == "RESOURCE_EXHAUSTED" else Verdict.REFUSED, text)
+    if status != "RESOURCE_EXHAUSTED":
+        return Answer(Verdict.REFUSED, text)
+    if delay is None:
+        return Answer(Verdict.EXHAUSTED, text)
+    return Answer(Verdict.AGAIN, text, delay)
 
 
 def retry_delay(call: Any) -> float | None:
-    """Return how many seconds the receiver asks to wait, or None where it does not say.
+    """Return how many seconds the receiver asks us to wait, or None if it does not ask.
 
-    RetryInfo stands among the details of the status, or in a trailer of its own.
+    A receiver sends RetryInfo in the details of the status or in a trailer of its own.
     """
     trailers = dict(call.trailing_metadata() or ())
-    advice = details.RetryInfo()
+    retry_info = error_details.RetryInfo()
+    found = RETRY_INFO_TRAILER in trailers
     try:
-        advice.ParseFromString(trailers.get("google.rpc.retryinfo-bin", b""))
-        found = "google.rpc.retryinfo-bin" in trailers
-        for detail in status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b"")).details:
-            found = detail.Unpack(advice) or found
+        retry_info.ParseFromString(trailers.get(RETRY_INFO_TRAILER, b""))
+        status = status_pb2.Status.FromString(trailers.get(STATUS_TRAILER, b""))
+        for detail in status.details:
+            if detail.Unpack(retry_info):
+                found = True
     except DecodeError:
         return None
-    return advice.retry_delay.seconds + advice.retry_delay.nanos / 1e9 if found else None
+    if not found:
+        return None
+    delay = retry_info.retry_delay
+    seconds: float = delay.seconds + delay.nanos / 1e9
+    return seconds
 
 
-class _Heard:
-    """An exporter makes its channel itself, now and then a new one: each is listened to."""
+class _ListenToChannel:
+    """Puts an _AnswerListener on each channel that an exporter keeps in an attribute.
+
+    An exporter makes its channel itself, and a new one after some failures. It has no public way
+    to be given one.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
         if isinstance(value, grpc.Channel):
-            value = grpc.intercept_channel(value, _Listener())
+            value = grpc.intercept_channel(value, _AnswerListener())
         super().__setattr__(name, value)
 
 
-class _SpanExporter(_Heard, OTLPSpanExporter):
+class _SpanExporter(_ListenToChannel, OTLPSpanExporter):
     pass
 
 
-class _MetricExporter(_Heard, OTLPMetricExporter):
+class _MetricExporter(_ListenToChannel, OTLPMetricExporter):
     pass
 
 
-class _LogExporter(_Heard, OTLPLogExporter):
+class _LogExporter(_ListenToChannel, OTLPLogExporter):
     pass
 
 
 span_exporter = _SpanExporter
 metric_exporter = _MetricExporter
 log_exporter = _LogExporter
+EXPORTERS: dict[str, Callable[..., Any]] = {
+    "traces": span_exporter,
+    "metrics": metric_exporter,
+    "logs": log_exporter,
+}

@@ -1,4 +1,7 @@
-"""OTLP over HTTP: the only module that imports exporters, and gives them no argument that a variable covers."""
+"""OTLP over HTTP: the only module that imports exporters.
+
+It gives them no argument that a variable covers.
+"""
 
 import os
 import time
@@ -14,60 +17,68 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from .answers import Answer, Verdict, remember
 
-AGAIN = (429, 502, 503, 504)
+RETRYABLE = (429, 502, 503, 504)  # the statuses that OTLP lets a client retry
 TOO_LARGE = 413
+
+Send = Callable[..., requests.Response]  # requests.Session.send
 
 
 class Session(requests.Session):
-    """Hears each answer, and lets the exporter's certificate win over REQUESTS_CA_BUNDLE."""
+    """Sends an exporter's requests, and remembers each answer.
+
+    The exporter's certificate wins over REQUESTS_CA_BUNDLE, which requests would prefer.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        os.register_at_fork(after_in_child=self.close)  # two processes that write to one connection garble both
+        # A forked child has a copy of each open connection. If parent and child wrote to the same
+        # one they would garble both their requests, so the child opens its own.
+        os.register_at_fork(after_in_child=self.close)
 
-    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         if isinstance(self.verify, str):
-            settings["verify"] = self.verify
-        return _heard(super().send, request, settings)
-
-
-def _provided(name: str) -> requests.Session:
-    """Return the session of an installed credential provider; it is listened to as well."""
-    (provider,) = entry_points(group="opentelemetry_otlp_credential_provider", name=name)
-    session: requests.Session = provider.load()()
-    send = session.send
-    session.send = lambda request, **settings: _heard(send, request, settings)  # type: ignore[method-assign]
-    return session
+            options["verify"] = self.verify
+        return _send_and_remember(super().send, request, options)
 
 
 def _session(signal: str) -> requests.Session:
+    """Return the session for a signal, by the exporter's own rules."""
+    provider = _credential_provider(signal)
+    if provider:
+        return _provided_session(provider)
+    return Session()
+
+
+def _credential_provider(signal: str) -> str | None:
+    """Return the name of a signal's credential provider; the general variable comes first."""
     prefix = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_"
-    name = os.environ.get(f"{prefix}CREDENTIAL_PROVIDER")  # before the signal's own, as in the exporter
-    name = name or os.environ.get(f"{prefix}{signal}_CREDENTIAL_PROVIDER")
-    return _provided(name) if name else Session()
+    general = os.environ.get(f"{prefix}CREDENTIAL_PROVIDER")
+    return general or os.environ.get(f"{prefix}{signal}_CREDENTIAL_PROVIDER")
 
 
-def _sent(
-    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
+def _provided_session(name: str) -> requests.Session:
+    """Return the session of an installed credential provider, changed to remember answers."""
+    (provider,) = entry_points(group="opentelemetry_otlp_credential_provider", name=name)
+    session: requests.Session = provider.load()()
+    send = session.send
+
+    def send_and_remember(request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        return _send_and_remember(send, request, options)
+
+    session.send = send_and_remember  # type: ignore[method-assign]
+    return session
+
+
+def _send_and_remember(
+    send: Send, request: requests.PreparedRequest, options: dict[str, Any]
 ) -> requests.Response:
-    try:
-        return send(request, **settings)
-    except requests.Timeout:
-        raise
-    except requests.ConnectionError:  # most often one that the receiver has closed while it was idle
-        return send(request, **settings)
+    """Send a request and remember the answer; raise requests.HTTPError unless it is a success.
 
-
-def _heard(
-    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
-) -> requests.Response:
-    """Send a request and remember the answer; raise requests.HTTPError for all but success.
-
-    The exporter would take a redirect for success, count as sent what was refused, and repeat by itself what
-    retrying.py repeats.
+    Without the error the exporter would take a redirect for a success, and would repeat some
+    requests itself; retrying.py does that.
     """
     try:
-        response = _sent(send, request, settings)
+        response = _send_twice(send, request, options)
     except requests.RequestException as error:
         remember(Answer(Verdict.AGAIN, f"{type(error).__name__}: {error}"))
         raise requests.HTTPError(str(error)) from error
@@ -78,30 +89,50 @@ def _heard(
     return response
 
 
+def _send_twice(
+    send: Send, request: requests.PreparedRequest, options: dict[str, Any]
+) -> requests.Response:
+    """Send a request, and once more if its connection fails.
+
+    Most often the receiver has closed a connection that was idle.
+    """
+    try:
+        return send(request, **options)
+    except requests.Timeout:
+        raise
+    except requests.ConnectionError:
+        return send(request, **options)
+
+
 def _answer(response: requests.Response) -> Answer:
-    where = f", redirected to {response.headers['location']}" if response.is_redirect else ""
-    text = f"HTTP {response.status_code}: {response.reason}{where}"
-    if response.status_code < 300:
+    """Return what a response says, by OTLP's rules for HTTP status codes."""
+    status = response.status_code
+    text = f"HTTP {status}: {response.reason}"
+    if response.is_redirect:
+        text += f", redirected to {response.headers['location']}"
+    if status < 300:
         return Answer(Verdict.TAKEN, text)
-    if response.status_code in AGAIN:
-        return Answer(Verdict.AGAIN, text, _seconds(response.headers.get("retry-after", "")))
-    if response.status_code == TOO_LARGE:
+    if status in RETRYABLE:
+        retry_after = response.headers.get("retry-after", "")
+        return Answer(Verdict.AGAIN, text, _seconds(retry_after))
+    if status == TOO_LARGE:
         return Answer(Verdict.TOO_LARGE, text)
     return Answer(Verdict.REFUSED, text)
 
 
 def _seconds(retry_after: str) -> float:
-    """Return what a Retry-After header asks for: a number of seconds, or a date."""
+    """Return how long a Retry-After header asks us to wait: it holds seconds or a date."""
     if retry_after.isdecimal():
         return float(retry_after)
     try:
-        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+        date = parsedate_to_datetime(retry_after)
+        return date.timestamp() - time.time()
     except (ValueError, OverflowError):
         return 0.0
 
 
 def span_exporter(session: requests.Session | None = None) -> OTLPSpanExporter:
-    """Return an exporter of spans; `session` is the doctor's."""
+    """Return an exporter of spans; only the doctor gives it a session."""
     return OTLPSpanExporter(session=session or _session("TRACES"))
 
 
@@ -113,3 +144,10 @@ def metric_exporter(session: requests.Session | None = None) -> OTLPMetricExport
 def log_exporter(session: requests.Session | None = None) -> OTLPLogExporter:
     """Return an exporter of log records."""
     return OTLPLogExporter(session=session or _session("LOGS"))
+
+
+EXPORTERS: dict[str, Callable[..., Any]] = {
+    "traces": span_exporter,
+    "metrics": metric_exporter,
+    "logs": log_exporter,
+}

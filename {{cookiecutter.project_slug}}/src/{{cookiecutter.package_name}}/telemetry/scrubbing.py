@@ -1,0 +1,95 @@
+"""Removes secrets from an ended span, and cuts its texts where the SDK does not."""
+
+from typing import Any
+
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE
+from opentelemetry.trace import Status
+
+from .export.limits import SHORT_TEXT, SPAN_LENGTH, cut, limit
+from .masking import scrub, scrub_url
+
+# The attributes that hold a URL or a query; http.* are the names of the old HTTP conventions.
+URL_ATTRIBUTES = frozenset({"url.full", "url.query", "http.url", "http.target"})
+
+
+class _ScrubbedSpan(ReadableSpan):
+    """A copy of a span.
+
+    ReadableSpan computes these counts from containers that a copy does not have, so the copy holds
+    them as plain numbers.
+    """
+
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
+
+
+def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan:
+    """Return the span with REDACTED for what URLs hide, and with its texts cut.
+
+    The SDK has cut the attributes. This cuts the name, the status and the messages of exceptions to
+    the same limit, and to `event_limit` all texts of events, stack traces too.
+    """
+    if _is_clean(span):
+        return span
+    length = limit(SPAN_LENGTH)
+    description = span.status.description
+    if description:
+        description = scrub(description[:length])
+    copy = _ScrubbedSpan(
+        name=_cut_name(span.name, length),
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_attributes(span),
+        events=[_event(event, length, event_limit) for event in span.events],
+        links=span.links,
+        kind=span.kind,
+        status=Status(span.status.status_code, description),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+    copy.dropped_attributes = span.dropped_attributes
+    copy.dropped_events = span.dropped_events
+    copy.dropped_links = span.dropped_links
+    return copy
+
+
+def _is_clean(span: ReadableSpan) -> bool:
+    """Return whether a span has nothing to scrub or to cut; most have not, and copies cost time."""
+    if URL_ATTRIBUTES.intersection(span.attributes or ()):
+        return False
+    if span.events or span.status.description:
+        return False
+    # The SDK takes anything for a name.
+    return type(span.name) is str and len(span.name) <= SHORT_TEXT
+
+
+def _cut_name(name: object, length: int) -> str:
+    return str(name)[: max(length, SHORT_TEXT)]
+
+
+def _attributes(span: ReadableSpan) -> dict[str, Any]:
+    attributes: dict[str, Any] = dict(span.attributes or {})
+    for name in URL_ATTRIBUTES.intersection(attributes):
+        value = str(attributes[name])
+        if name == "url.query":  # it has no "?", by which scrub_url() knows a query
+            attributes[name] = scrub_url(f"?{value}").removeprefix("?")
+        else:
+            attributes[name] = scrub_url(value)
+    return attributes
+
+
+def _event(event: Event, length: int, event_limit: int | None) -> Event:
+    attributes: dict[str, Any] = {}
+    for name, value in (event.attributes or {}).items():
+        if name == "exception.escaped":  # the SDK still adds it; it is deprecated
+            continue
+        if name == EXCEPTION_MESSAGE:
+            value = cut(value, length)
+        elif event_limit is not None:
+            value = cut(value, event_limit)
+        attributes[name] = scrub(value) if isinstance(value, str) else value
+    return Event(_cut_name(event.name, length), attributes, event.timestamp)
