@@ -17,11 +17,20 @@ details: Any = import_module("google.rpc.error_details_pb2")
 status_pb2: Any = import_module("google.rpc.status_pb2")
 DecodeError: Any = import_module("google.protobuf.message").DecodeError
 
-__all__ = ["encode_spans", "log_exporter", "metric_exporter", "retry_delay", "span_exporter"]
+__all__ = [
+    "EXPORTERS",
+    "encode_spans",
+    "log_exporter",
+    "metric_exporter",
+    "retry_delay",
+    "span_exporter",
+]
 
 AGAIN = ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
 # Servers that find a message too large say so by different codes, but all of them name the size.
-TOO_LARGE = re.compile(r"(?i)larger than|too (large|big|long)|size|exceeds (the )?(max|limit)|status: 413")
+TOO_LARGE = re.compile(
+    r"(?i)larger than|too (large|big|long)|size|exceeds (the )?(max|limit)|status: 413"
+)
 
 
 class _Listener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
@@ -38,7 +47,9 @@ def _answer(call: Any) -> Answer:
     text = f"{status}: {call.details() or 'no reason given'}"
     if status == "OK":
         return Answer(Verdict.TAKEN)
-    if status in ("RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "UNKNOWN", "INTERNAL") and TOO_LARGE.search(text):
+    if status in ("RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "UNKNOWN", "INTERNAL") and TOO_LARGE.search(
+        text
+    ):
         return Answer(Verdict.TOO_LARGE, text)
     delay = retry_delay(call)
     if status in AGAIN or (status == "RESOURCE_EXHAUSTED" and delay is not None):
@@ -56,7 +67,9 @@ def retry_delay(call: Any) -> float | None:
     try:
         advice.ParseFromString(trailers.get("google.rpc.retryinfo-bin", b""))
         found = "google.rpc.retryinfo-bin" in trailers
-        for detail in status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b"")).details:
+        for detail in status_pb2.Status.FromString(
+            trailers.get("grpc-status-details-bin", b"")
+        ).details:
             found = detail.Unpack(advice) or found
     except DecodeError:
         return None
@@ -87,3 +100,9 @@ class _LogExporter(_Heard, OTLPLogExporter):
 span_exporter = _SpanExporter
 metric_exporter = _MetricExporter
 log_exporter = _LogExporter
+
+EXPORTERS: dict[str, Any] = {
+    "traces": span_exporter,
+    "metrics": metric_exporter,
+    "logs": log_exporter,
+}

@@ -23,7 +23,9 @@ class Session(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        os.register_at_fork(after_in_child=self.close)  # two processes that write to one connection garble both
+        os.register_at_fork(
+            after_in_child=self.close
+        )  # two processes that write to one connection garble both
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         if isinstance(self.verify, str):
@@ -42,24 +44,32 @@ def _provided(name: str) -> requests.Session:
 
 def _session(signal: str) -> requests.Session:
     prefix = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_"
-    name = os.environ.get(f"{prefix}CREDENTIAL_PROVIDER")  # before the signal's own, as in the exporter
+    name = os.environ.get(
+        f"{prefix}CREDENTIAL_PROVIDER"
+    )  # before the signal's own, as in the exporter
     name = name or os.environ.get(f"{prefix}{signal}_CREDENTIAL_PROVIDER")
     return _provided(name) if name else Session()
 
 
 def _sent(
-    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
+    send: Callable[..., requests.Response],
+    request: requests.PreparedRequest,
+    settings: dict[str, Any],
 ) -> requests.Response:
     try:
         return send(request, **settings)
     except requests.Timeout:
         raise
-    except requests.ConnectionError:  # most often one that the receiver has closed while it was idle
+    except (
+        requests.ConnectionError
+    ):  # most often one that the receiver has closed while it was idle
         return send(request, **settings)
 
 
 def _heard(
-    send: Callable[..., requests.Response], request: requests.PreparedRequest, settings: dict[str, Any]
+    send: Callable[..., requests.Response],
+    request: requests.PreparedRequest,
+    settings: dict[str, Any],
 ) -> requests.Response:
     """Send a request and remember the answer; raise requests.HTTPError for all but success.
 
@@ -113,3 +123,10 @@ def metric_exporter(session: requests.Session | None = None) -> OTLPMetricExport
 def log_exporter(session: requests.Session | None = None) -> OTLPLogExporter:
     """Return an exporter of log records."""
     return OTLPLogExporter(session=session or _session("LOGS"))
+
+
+EXPORTERS: dict[str, Any] = {
+    "traces": span_exporter,
+    "metrics": metric_exporter,
+    "logs": log_exporter,
+}
