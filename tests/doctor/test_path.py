@@ -319,6 +319,7 @@ def test_a_fault_of_the_path_is_found(
     (found,) = [check for check in report.checks if check["level"] == "finding"]
     assert found["about"] == "traces, metrics"
     words = f"{found['says']} {found['fix']}"
+    assert not re.search(r"\(\w+ unknown\)", words), words  # a name in the sentence that nothing fills in
     assert [word for word in (*case.words, f":{port}") if word not in words] == []
     assert report.seconds < LIMIT
     assert found["says"]

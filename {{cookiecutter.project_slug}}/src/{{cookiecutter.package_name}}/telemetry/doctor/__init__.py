@@ -30,7 +30,8 @@ def main(as_json: bool = False) -> NoReturn:
     except Exception as error:  # noqa: BLE001, a person gets a sentence instead of a traceback
         failed = mask(f"{type(error).__name__}: {error}")
     result = COULD_NOT_RUN if failed else status(checks)
-    report.write(report.Report(result, service, checks, failed), as_json)
+    found = report.Report(result, service, checks, failed)
+    report.write(found, as_json)
     # Not sys.exit(): it would wait for threads that hang in the network.
     os._exit(result)
 
@@ -49,11 +50,15 @@ def run_checks(end: float) -> list[Check]:
     if not settings:
         settings = [ok("settings", "settings")]
 
-    process = [*other_setups(), *incompatible_packages(), *application.checks(end)]
+    process = [*other_setups(), *incompatible_packages()]
+    process += application.checks(end)
     if not process:
         process = [ok("process", "process")]
 
-    return settings + process + (path.checks() if path else [])
+    found = settings + process
+    if path:
+        found += path.checks()
+    return found
 
 
 def _process_start() -> float:
@@ -63,9 +68,11 @@ def _process_start() -> float:
     """
     try:
         with open("/proc/self/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+            _, _, after_name = file.read().rpartition(")")
+        fields = after_name.split()
         started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # proc(5): starttime, since boot
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - started
     except (OSError, AttributeError, ValueError, IndexError):
         age = time.process_time()
-    return time.monotonic() - min(max(age, 0.0), SLOWEST_START)
+    age = min(max(age, 0.0), SLOWEST_START)
+    return time.monotonic() - age

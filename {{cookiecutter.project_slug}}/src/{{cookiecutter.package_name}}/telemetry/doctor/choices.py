@@ -16,8 +16,12 @@ PROPAGATORS = ("tracecontext", "baggage")
 
 def checks() -> list[Check]:
     """Return what is wrong with the settings, and notes on them."""
-    invalid = [problem(sentence.key, str(sentence)) for sentence in problems]
-    return [*invalid, *_silencing(), *_notes()]
+    return [*_invalid(), *_silencing(), *_notes()]
+
+
+def _invalid() -> Iterator[Check]:
+    for sentence in problems:
+        yield problem(sentence.key, str(sentence))
 
 
 def sdk_disabled() -> bool:
@@ -40,7 +44,12 @@ def _silencing() -> Iterator[Check]:
     ratio = os.environ["OTEL_TRACES_SAMPLER_ARG"]
     if _samples_nothing(sampler.lower(), float(ratio)):
         yield finding("settings", "samples-nothing", sampler=sampler, value=ratio)
-    propagators = os.environ.get("OTEL_PROPAGATORS", ",".join(PROPAGATORS))
+    propagators = os.environ.get("OTEL_PROPAGATORS")
+    if propagators is not None:
+        yield from _missing_propagators(propagators)
+
+
+def _missing_propagators(propagators: str) -> Iterator[Check]:
     listed = [name.strip() for name in propagators.split(",")]
     missing = [name for name in PROPAGATORS if name not in listed]
     if missing:
@@ -60,11 +69,17 @@ def _notes() -> Iterator[Check]:
         value = os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()
         is_usual = signal == "logs" and value == "none"
         if not sends_otlp(signal) and not is_usual:
-            yield note("settings", "signal-off", signal=signal.upper(), signals=signal, value=value)
+            name = f"OTEL_{signal.upper()}_EXPORTER"
+            yield note("settings", "signal-off", variable=name, signals=signal, value=value)
     if protocol.PROTOCOL == "grpc":
-        for endpoint in sorted({variable(signal, "ENDPOINT") for signal in SIGNALS}):
-            if not SCHEME.match(os.environ[endpoint]):
-                yield note("settings", "bare-endpoint", endpoint=endpoint)
+        yield from _bare_endpoints()
     for name in sorted(os.environ):
         if name.startswith("OTEL_") and not variables.is_known(name):
             yield note("settings", "unread-variable", value=name)
+
+
+def _bare_endpoints() -> Iterator[Check]:
+    endpoints = {variable(signal, "ENDPOINT") for signal in SIGNALS}
+    for endpoint in sorted(endpoints):
+        if not SCHEME.match(os.environ[endpoint]):
+            yield note("settings", "bare-endpoint", endpoint=endpoint)

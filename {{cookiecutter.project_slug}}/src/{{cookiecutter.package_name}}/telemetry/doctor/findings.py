@@ -240,7 +240,7 @@ PROCESS = {
     ),
 }
 NOTES = {
-    "signal-off": "OTEL_{signal}_EXPORTER is {value}: {signals} do not leave this machine",
+    "signal-off": "{variable} is {value}: {signals} do not leave this machine",
     "bare-endpoint": "{endpoint} has no scheme, which over gRPC means TLS",
     "through-proxy": "sent through the proxy {detail} ({proxy})",
     "unread-variable": "{value} is set, but neither OpenTelemetry nor this service reads it",
@@ -290,22 +290,31 @@ def finding(about: str, key: str, /, **facts: object) -> Check:
     """Return the finding with this key."""
     says, fix = (PATH | SETTINGS | PROCESS)[key]
     known = _Facts(facts)
-    return Check(about, "finding", key, says.format_map(known), fix.format_map(known))
+    return Check(
+        about,
+        "finding",
+        key,
+        says=says.format_map(known),
+        fix=fix.format_map(known),
+    )
 
 
 def problem(key: str, says: str) -> Check:
     """Return the finding for an invalid setting, in the words of the service's own ERROR."""
-    return Check("settings", "finding", key, says, FIXES.get(key, GENERAL))
+    fix = FIXES.get(key, GENERAL)
+    return Check("settings", "finding", key, says, fix)
 
 
 def note(about: str, key: str, /, **facts: object) -> Check:
     """Return a note: worth knowing, but no fault."""
-    return Check(about, "note", key, NOTES[key].format_map(_Facts(facts)))
+    says = NOTES[key].format_map(_Facts(facts))
+    return Check(about, "note", key, says)
 
 
 def ok(about: str, key: str, /, **facts: object) -> Check:
     """Return a check without a fault."""
-    return Check(about, "ok", key, OKS[key].format_map(_Facts(facts)))
+    says = OKS[key].format_map(_Facts(facts))
+    return Check(about, "ok", key, says)
 
 
 def status(checks: Sequence[Check]) -> int:

@@ -44,12 +44,14 @@ class PathCheck:
     def __init__(self, end: float) -> None:
         """Prepare; the checks end at `end`, a time of the monotonic clock."""
         self._end = end
-        seconds = max(1.0, min(EXPORT, end - time.monotonic() - PROBE))
+        left = end - time.monotonic() - PROBE
+        seconds = max(1.0, min(EXPORT, left))
         items = sample.make(resource.build())
         probes = Probes()
-        self._signals = [
-            SignalCheck(signal, items, seconds, probes) for signal in SIGNALS if sends_otlp(signal)
-        ]
+        self._signals: list[SignalCheck] = []
+        for signal in SIGNALS:
+            if sends_otlp(signal):
+                self._signals.append(SignalCheck(signal, items, seconds, probes))
 
     def start(self) -> None:
         """Start to send."""
@@ -62,7 +64,10 @@ class PathCheck:
         for signal_check in self._signals:
             check = signal_check.result(self._end)
             signals.setdefault(check, []).append(signal_check.signal)
-        return [replace(check, about=", ".join(names)) for check, names in signals.items()]
+        found = []
+        for check, names in signals.items():
+            found.append(replace(check, about=", ".join(names)))
+        return found
 
 
 class SignalCheck(threading.Thread):
@@ -94,7 +99,8 @@ class SignalCheck(threading.Thread):
 
     def result(self, end: float) -> Check:
         """Wait until `end`, and return the check."""
-        self.join(max(0.0, end - time.monotonic()))
+        left = end - time.monotonic()
+        self.join(max(0.0, left))
         return self._check or self._unfinished()
 
     def _send(self) -> Answer:
@@ -124,7 +130,12 @@ class SignalCheck(threading.Thread):
         if answer.code in UNCLEAR and not answer.retry:
             return self._probed(answer)
         code = answer.sent or answer.code
-        return self._finding(key_of(answer), code=code, detail=answer.detail, retry=answer.retry)
+        return self._finding(
+            key_of(answer),
+            code=code,
+            detail=answer.detail,
+            retry=answer.retry,
+        )
 
     def _accepted(self, answer: Answer) -> Check:
         if answer.rejected:
@@ -133,27 +144,32 @@ class SignalCheck(threading.Thread):
                 "partial-success", rejected=rejected, sent="1", detail=answer.detail
             )
         if answer.detail:
-            return note("", "receiver-says", **{**self._facts, "detail": answer.detail})
-        proxy, address = otlp.proxy(self.signal)
+            address = self._facts["address"]
+            return note("", "receiver-says", address=address, detail=answer.detail)
+        proxy, through = otlp.proxy(self.signal)
         if proxy:
-            return note("", "through-proxy", proxy=proxy, detail=address)
+            return note("", "through-proxy", proxy=proxy, detail=through)
         return ok("", "arrived", **self._facts)
 
     def _may_be_the_proxys(self, answer: Answer) -> bool:
         """Return whether a proxy may have answered: through TLS it cannot, but to CONNECT."""
         if answer.code in UNCLEAR or answer.code == "407":
             return True
-        return answer.code.startswith(("4", "5")) and not self._route.tls
+        if self._route.tls:
+            return False
+        return answer.code.startswith(("4", "5"))
 
     def _probed(self, answer: Answer) -> Check:
         """Return what a probe finds where the answer leaves the reason open."""
-        facts = {"code": answer.sent or answer.code, "detail": answer.detail}
+        facts = {"code": answer.code, "detail": answer.detail, "retry": ""}
         if not self._route.host:  # no probe: it is a Unix socket
             return self._finding(key_without_probe(answer.code), **facts)
-        seen = self._probes.start(self._route).result(time.monotonic() + PROBE)
+        probe = self._probes.start(self._route)
+        seen = probe.result(time.monotonic() + PROBE)
         if seen.key == "speaks":
             return self._finding(key_of_receiver(answer.code), **facts)
-        return self._finding(seen.key, detail=seen.detail or answer.detail)
+        detail = seen.detail or answer.detail
+        return self._finding(seen.key, detail=detail)
 
     def _unfinished(self) -> Check:
         """Return what a probe has seen by now: the exporter has not ended."""
@@ -227,7 +243,8 @@ class Probe(threading.Thread):
 
     def result(self, end: float) -> Seen:
         """Wait until `end`, and return what is seen."""
-        self.join(max(0.1, end - time.monotonic()))
+        left = end - time.monotonic()
+        self.join(max(0.1, left))
         if self._seen:
             return self._seen
         if not self._resolved.is_set():

@@ -19,7 +19,7 @@ from ..start_line import installed
 from .findings import Check, finding, note
 from .time_limits import REPORT
 
-PACKAGE = str(__package__).rpartition(".")[0]
+PACKAGE = str(__package__).removesuffix(".telemetry.doctor")
 ZERO_CODE = "opentelemetry.instrumentation.auto_instrumentation"
 AGENT_FOLDER = "auto_instrumentation"
 OFF = ("", "0", "false", "no", "off", "f", "n")
@@ -54,8 +54,9 @@ class ApplicationImport:
         """Start the process."""
         self.application = _application()
         self._read, write = os.pipe()
+        arguments = [PACKAGE, self.application, str(write)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, PACKAGE, self.application, str(write)],
+            [sys.executable, "-c", CHILD, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -66,8 +67,9 @@ class ApplicationImport:
 
     def checks(self, end: float) -> Iterator[Check]:
         """Yield what the import has started, or why that is unknown."""
+        left = end - time.monotonic() - REPORT
         try:
-            self._process.wait(max(0.1, end - time.monotonic() - REPORT))
+            self._process.wait(max(0.1, left))
         except subprocess.TimeoutExpired:
             yield _not_imported(f"importing {self.application} takes too long")
             return
@@ -108,8 +110,15 @@ def _not_imported(detail: str) -> Check:
 
 def _foreign_provider(value: str, providers: Mapping[str, str]) -> Check:
     signals = " and ".join(providers)
-    detail = ", ".join(dict.fromkeys(providers.values()))
-    return finding("process", "foreign-provider", value=value, signals=signals, detail=detail)
+    classes = dict.fromkeys(providers.values())
+    detail = ", ".join(classes)
+    return finding(
+        "process",
+        "foreign-provider",
+        value=value,
+        signals=signals,
+        detail=detail,
+    )
 
 
 def other_setups() -> Iterator[Check]:
@@ -129,7 +138,8 @@ def other_setups() -> Iterator[Check]:
 
 def _zero_code_agent() -> str:
     """Return how a zero-code agent gets into this process, or nothing."""
-    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+    path = os.environ.get("PYTHONPATH", "")
+    for entry in path.split(os.pathsep):
         if PurePath(entry).name == AGENT_FOLDER:
             return f"PYTHONPATH has {entry}"
     site = getattr(sys.modules.get("sitecustomize"), "__file__", None)
@@ -187,7 +197,7 @@ class _Package:
             needed = canonicalize_name(requirement.name)
             if needed not in self.installed:
                 yield self._companion(f"{self.name} needs {needed}, which is not installed")
-        if self.libraries and not any(self._has(library) for library in self.libraries):
+        if self.libraries and not any(map(self._has, self.libraries)):
             wanted = " or ".join(f"{each.name}{each.specifier}" for each in self.libraries)
             there = ", ".join(self._versions()) or "none"
             yield self._companion(
@@ -226,4 +236,6 @@ class _Package:
 
 
 def _applies(requirement: Requirement, extra: str = "") -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+    if requirement.marker is None:
+        return True
+    return requirement.marker.evaluate({"extra": extra})

@@ -41,7 +41,8 @@ def write(report: Report, as_json: bool) -> None:
 
 
 def _masked(check: Check) -> Check:
-    return replace(check, says=mask(check.says), fix=mask(check.fix))
+    says = mask(check.says)
+    return replace(check, says=says, fix=mask(check.fix))
 
 
 def as_text(report: Report) -> str:
@@ -93,7 +94,11 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine())
     handler.addFilter(MASKED)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(
+        handlers=[handler],
+        level=logging.WARNING,
+        force=True,
+    )
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # otherwise logging prints a traceback if stderr is closed
     threading.excepthook = _log_thread_error

@@ -35,13 +35,21 @@ class Sample:
 
     def of(self, signal: str) -> Any:
         """Return the items of one signal."""
-        items = {"traces": self.spans, "metrics": self.metrics, "logs": self.log_records}
+        items = {
+            "traces": self.spans,
+            "metrics": self.metrics,
+            "logs": self.log_records,
+        }
         return items[signal]
 
 
 def make(resource: Resource) -> Sample:
     """Return a sample. The service's own providers and its sampler take no part in it."""
-    return Sample(_spans(resource), _metrics(resource), _log_records(resource))
+    return Sample(
+        spans=_spans(resource),
+        metrics=_metrics(resource),
+        log_records=_log_records(resource),
+    )
 
 
 def _spans(resource: Resource) -> Sequence[ReadableSpan]:

@@ -75,7 +75,9 @@ def look(route: Route, resolved: threading.Event) -> Seen:
         resolved.set()
         with _connect(route, CONNECT) as connection:
             connection.settimeout(QUESTION)
-            return _look_by_tls(route, connection) if route.tls else _look(route, connection)
+            if route.tls:
+                return _look_by_tls(route, connection)
+            return _look(route, connection)
     except socket.gaierror as error:
         return Seen("unresolved", error.strerror or str(error))
     except UnicodeError:
@@ -85,7 +87,8 @@ def look(route: Route, resolved: threading.Event) -> Seen:
     except TimeoutError:
         return Seen("unreachable", f"no connection within {CONNECT:g} s")
     except OSError as error:
-        return Seen("unreachable" if error.errno else "broken", error.strerror or str(error))
+        key = "unreachable" if error.errno else "broken"
+        return Seen(key, error.strerror or str(error))
 
 
 def _connect(route: Route, seconds: float = QUESTION) -> socket.socket:
@@ -156,12 +159,13 @@ def _look_by_tls(route: Route, connection: socket.socket) -> Seen:
     try:
         context = _context(route, "h2" if GRPC else "http/1.1")
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        files = [name for name in (route.ca, route.certificate, route.key) if name]
+        files = filter(None, [route.ca, route.certificate, route.key])
         return Seen("exporter", f"{error}, in {', '.join(files)}")
     try:
         secure = context.wrap_socket(connection, server_hostname=route.host)
     except ssl.SSLCertVerificationError as error:
-        return Seen(CERTIFICATE.get(error.verify_code, "bad-certificate"), error.verify_message)
+        key = CERTIFICATE.get(error.verify_code, "bad-certificate")
+        return Seen(key, error.verify_message)
     except TimeoutError:
         return _look_without_tls(route) or NO_ANSWER
     except ssl.SSLError as error:
@@ -228,8 +232,10 @@ def _protocol(route: Route, secure: ssl.SSLSocket) -> Seen:
 
 
 def _selects_h2(route: Route) -> bool:
-    with suppress(OSError, ValueError), _handshake(route, _context(route, "h2")) as secure:
-        return secure.selected_alpn_protocol() == "h2"
+    with suppress(OSError, ValueError):
+        context = _context(route, "h2")
+        with _handshake(route, context) as secure:
+            return secure.selected_alpn_protocol() == "h2"
     return False
 
 
@@ -242,7 +248,8 @@ def _after_handshake(route: Route, secure: ssl.SSLSocket) -> Seen:
     try:
         data = _read(secure, QUESTION if GRPC else QUESTION / 2)
     except ssl.SSLError as error:
-        return _refused(route, error) if "ALERT" in (error.reason or "") else refused
+        is_alert = "ALERT" in (error.reason or "")
+        return _refused(route, error) if is_alert else refused
     if data is None:
         return NO_ANSWER if GRPC else SPEAKS
     if not data:  # a gRPC server that wants another certificate closes before its SETTINGS

@@ -43,8 +43,9 @@ def route(signal: str) -> Route:
     found = HOST_AND_PORT.fullmatch(target)
     if target.startswith("unix:") or not found:
         return Route("", 0, tls, ca, certificate, key)
+    host = found["host"].strip("[]")
     port = int(found["port"] or 443)
-    return Route(found["host"].strip("[]"), port, tls, ca, certificate, key)
+    return Route(host, port, tls, ca, certificate, key)
 
 
 def _target(endpoint: str) -> str:
@@ -83,9 +84,10 @@ def proxy(signal: str) -> tuple[str, str]:
     gRPC reads lower-case names only.
     """
     host = route(signal).host
-    exempt = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy", "")
-    suffixes = [item.strip() for item in exempt.split(",") if item.strip()]
-    if not host or host.endswith(tuple(suffixes)):
+    exempt = os.environ.get("no_grpc_proxy")
+    exempt = exempt or os.environ.get("no_proxy", "")
+    suffixes = [item.strip() for item in exempt.split(",")]
+    if not host or host.endswith(tuple(filter(None, suffixes))):
         return "", ""
     for name in ("grpc_proxy", "https_proxy", "http_proxy"):
         value = os.environ.get(name)
@@ -107,7 +109,8 @@ def send(signal: str, sample: Sample, seconds: float) -> Answer:
     thread.start()
     answer = _call(signal, _request(signal, sample), seconds)
     # If both fail, they fail for the same reason. If only one does, the exporter's result counts.
-    thread.join(0.3 if answer.code else max(0.1, end - time.monotonic()))
+    left = max(0.1, end - time.monotonic())
+    thread.join(0.3 if answer.code else left)
     exported = results == ["SUCCESS"]
     if exported and answer.code:
         return Answer("")
@@ -121,17 +124,16 @@ def _request(signal: str, sample: Sample) -> Any:
     request = otlp.encode_spans(sample.spans)
     if signal == "traces":
         return request
-    resource = request.resource_spans[0].resource
-    scope = request.resource_spans[0].scope_spans[0].scope
-    span = request.resource_spans[0].scope_spans[0].spans[0]
-    if signal == "metrics":
-        return _metrics_request(resource, scope, span)
-    return _logs_request(resource, scope, span)
+    of_resource = request.resource_spans[0]
+    of_scope = of_resource.scope_spans[0]
+    build = _metrics_request if signal == "metrics" else _logs_request
+    return build(of_resource.resource, of_scope.scope, of_scope.spans[0])
 
 
 def _metrics_request(resource: Any, scope: Any, span: Any) -> Any:
     request = metrics.ExportMetricsServiceRequest()
-    of_scope = request.resource_metrics.add(resource=resource).scope_metrics.add(scope=scope)
+    of_resource = request.resource_metrics.add(resource=resource)
+    of_scope = of_resource.scope_metrics.add(scope=scope)
     total = of_scope.metrics.add(name=span.name).sum
     total.aggregation_temporality = 2  # cumulative
     total.is_monotonic = True
@@ -142,7 +144,8 @@ def _metrics_request(resource: Any, scope: Any, span: Any) -> Any:
 
 def _logs_request(resource: Any, scope: Any, span: Any) -> Any:
     request = logs.ExportLogsServiceRequest()
-    of_scope = request.resource_logs.add(resource=resource).scope_logs.add(scope=scope)
+    of_resource = request.resource_logs.add(resource=resource)
+    of_scope = of_resource.scope_logs.add(scope=scope)
     record = of_scope.log_records.add()
     record.body.string_value = span.name
     record.severity_number = 9  # INFO
@@ -151,16 +154,20 @@ def _logs_request(resource: Any, scope: Any, span: Any) -> Any:
 
 
 def _call(signal: str, request: Any, seconds: float) -> Answer:
-    headers = parse_env_headers(os.environ.get(variable(signal, "HEADERS"), ""), liberal=True)
-    export = STUBS[signal](_channel(signal)).Export
+    given = os.environ.get(variable(signal, "HEADERS"), "")
+    headers = parse_env_headers(given, liberal=True)
+    metadata = tuple(headers.items())
+    stub = STUBS[signal](_channel(signal))
     try:
-        response = export(request, timeout=seconds, metadata=tuple(headers.items()))
+        response = stub.Export(request, timeout=seconds, metadata=metadata)
     except grpc.RpcError as error:
         delay = otlp.retry_delay(error)
         retry = "" if delay is None else f", retry in {delay:g} s"
-        return Answer(error.code().name, error.details() or "", retry)
+        code = error.code().name
+        return Answer(code, error.details() or "", retry)
     partial = response.partial_success
-    return Answer("", partial.error_message, rejected=getattr(partial, REJECTED[signal]))
+    rejected = getattr(partial, REJECTED[signal])
+    return Answer("", partial.error_message, rejected=rejected)
 
 
 def _channel(signal: str) -> Any:
@@ -172,7 +179,9 @@ def _channel(signal: str) -> Any:
     if not way.tls:
         return grpc.insecure_channel(target, compression=compression)
     credentials = grpc.ssl_channel_credentials(
-        _read(way.ca), _read(way.key), _read(way.certificate)
+        root_certificates=_read(way.ca),
+        private_key=_read(way.key),
+        certificate_chain=_read(way.certificate),
     )
     return grpc.secure_channel(target, credentials, compression=compression)
 

@@ -81,7 +81,8 @@ def route(signal: str) -> Route:
     url = urlsplit(os.environ[variable(signal, "ENDPOINT")])
     tls = url.scheme.lower() == "https"
     ca = os.environ.get(variable(signal, "CERTIFICATE"))
-    ca = ca or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE", "")
+    ca = ca or os.environ.get("REQUESTS_CA_BUNDLE")
+    ca = ca or os.environ.get("CURL_CA_BUNDLE", "")
     certificate = os.environ.get(variable(signal, "CLIENT_CERTIFICATE"), "")
     key = os.environ.get(variable(signal, "CLIENT_KEY"), "")
     port = _port(url.netloc) or (443 if tls else 80)
@@ -137,8 +138,9 @@ def _exporter(signal: str, session: requests.Session) -> Any:
 def _answer(signal: str, first: requests.Response | Exception) -> Answer:
     if isinstance(first, requests.Response):
         return _read(signal, first)
-    # ConnectTimeout is both: there was no connection.
-    if isinstance(first, requests.Timeout) and not isinstance(first, requests.ConnectTimeout):
+    if isinstance(first, requests.ConnectTimeout):  # a Timeout, but without a connection
+        return Answer("connection", _innermost(first))
+    if isinstance(first, requests.Timeout):
         return Answer("timeout")
     return Answer("connection", _innermost(first))
 
@@ -179,13 +181,15 @@ def _success(signal: str, response: requests.Response) -> Answer:
         partial = RESPONSES[signal].FromString(response.content).partial_success
     except DecodeError:
         return Answer("")
-    return Answer("", partial.error_message, rejected=getattr(partial, REJECTED[signal]))
+    rejected = getattr(partial, REJECTED[signal])
+    return Answer("", partial.error_message, rejected=rejected)
 
 
 def _detail(response: requests.Response) -> str:
     """Return the receiver's words: the message of a Status, or the text without HTML's tags."""
     if "protobuf" not in response.headers.get("content-type", ""):
-        return " ".join(re.sub(r"<[^>]*>", " ", response.text).split())
+        text = re.sub(r"<[^>]*>", " ", response.text)
+        return " ".join(text.split())
     try:
         message: str = status.Status.FromString(response.content).message
     except DecodeError:
