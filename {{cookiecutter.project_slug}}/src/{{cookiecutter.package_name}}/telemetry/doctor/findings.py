@@ -209,7 +209,7 @@ PROCESS = {
     "two-fastapi": (
         (
             "opentelemetry-instrumentation-fastapi is installed,"
-            " but FastAPI {value} has its own telemetry: together they send spans twice"
+            " but FastAPI {value} has its own telemetry: together they duplicate or lose spans"
         ),
         "uv remove opentelemetry-instrumentation-fastapi",
     ),
@@ -224,7 +224,7 @@ PROCESS = {
     "foreign-provider": (
         (
             "{value} sets a provider for {signals} before this service does ({detail}):"
-            " this service does not send {signals}"
+            " {signals} go where that provider sends them"
         ),
         "remove that call; only telemetry.configure() sets providers",
     ),
