@@ -18,13 +18,13 @@ What stands in braces is known when it is said: `{address}` is host and port, `{
 SECTIONS = {
     "PATH": (
         "The path",
-        "One span, metric and log record are sent by the service's own exporters, each to its own endpoint.",
+        "The service's own exporters send one span, metric and log record, each to its own endpoint.",
     ),
     "SETTINGS": (
-        "Choices that silence a service",
-        "Legal settings, by which a healthy service sends nothing, or loses its callers.",
+        "Valid settings that stop telemetry",
+        "The service runs with these settings, but sends nothing or breaks traces.",
     ),
-    "PROCESS": ("The process", "Who else sets OpenTelemetry up, what is installed, and what an import starts."),
+    "PROCESS": ("The process", "Other OpenTelemetry set-ups, incompatible packages, and what an import starts."),
 }
 
 

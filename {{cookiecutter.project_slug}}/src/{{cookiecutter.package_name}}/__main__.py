@@ -20,7 +20,7 @@ def main() -> int:
     if arguments.command == "doctor":
         from .telemetry import doctor
 
-        doctor.main(as_json=arguments.json)
+        return doctor.main(as_json=arguments.json)
     from . import server
 
 #% if cookiecutter.framework in ("celery", "worker")

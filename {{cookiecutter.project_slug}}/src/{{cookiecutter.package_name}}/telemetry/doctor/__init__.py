@@ -1,142 +1,78 @@
-"""The live proof: judges settings and process, sends one of each signal, and says in a sentence what to change."""
+"""Finds out why telemetry does not arrive, and says what to change."""
 
-import io
-import json
-import logging
 import os
-import re
-import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
-from .. import problems, resource
-from ..masking import MASKED, mask
-from ..settings import protocol, variables
-from ..start_line import SIGNALS, line, variable
-from .findings import Check, finding, note, problem, status
-from .path import Path
-from .process import Imported, around, packages
+from .. import resource
+from ..masking import mask
+from . import choices, report
+from .findings import Check, ok, status
+from .path import PathCheck
+from .process import ApplicationImport, incompatible_packages, other_setups
+from .time_limits import LIMIT, SLOWEST_START
 
-LIMIT = 11.5  # seconds from the start of the process, whatever the network does
+COULD_NOT_RUN = 2
 
 
 def main(as_json: bool = False) -> NoReturn:
-    """Print the report and end the process: 0 if all is well, 1 if there are findings, 2 if it could not run."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core writes to standard error by itself
-    _log_to_stderr()
+    """Print the report and end the process: 0 all well, 1 findings, 2 could not run."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr by itself
+    report.log_to_stderr()
+    service: dict[str, Any] = {}
     checks: list[Check] = []
-    who: dict[str, Any] = {}
     failed = ""
     try:
-        who.update(resource.build().attributes)
-        checks.extend(examine(_started() + LIMIT))
+        service.update(resource.build().attributes)
+        checks.extend(run_checks(_process_start() + LIMIT))
     except KeyboardInterrupt:
         failed = "interrupted"
-    except Exception as error:  # noqa: BLE001, a person gets a sentence, and not a traceback
+    except Exception as error:  # noqa: BLE001, a person gets a sentence instead of a traceback
         failed = mask(f"{type(error).__name__}: {error}")
-    result = 2 if failed else status(checks)
-    try:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that cannot show every character
-        checks = [replace(check, says=mask(check.says), fix=mask(check.fix)) for check in checks]
-        print((as_document if as_json else as_text)(who, checks, result, failed), flush=True)
-    except OSError:
-        pass  # whoever read it has gone, and the status still tells
-    # Not sys.exit: a thread that hangs in the network would keep the process.
+    result = COULD_NOT_RUN if failed else status(checks)
+    found = report.Report(result, service, checks, failed)
+    report.write(found, as_json)
+    # Not sys.exit(): it would wait for threads that hang in the network.
     os._exit(result)
 
 
-def examine(end: float) -> list[Check]:
-    """Return all checks; the slow ones, the network's and an import's, go on while the others are made."""
-    imported = Imported()
-    sends = os.environ.get("OTEL_SDK_DISABLED", "false").lower() != "true"
-    path = Path(end) if sends else None
+def run_checks(end: float) -> list[Check]:
+    """Return all checks by `end`, a time of the monotonic clock.
+
+    The slow ones wait for the network and for an import. They run while the others are made.
+    """
+    application = ApplicationImport()
+    path = None if choices.sdk_disabled() else PathCheck(end)
     if path:
-        path.begin()
-    found = [*_settings()] or [Check("settings", "ok", "settings", "every OTEL_* variable that is set can be used")]
-    process = [*around(), *packages(), *imported.checks(end)]
-    fine = Check("process", "ok", "process", "nobody else sets OpenTelemetry up, and its packages fit each other")
-    found += process or [fine]
-    return [*found, *(path.checks() if path else ())]
+        path.start()
+
+    settings = choices.checks()
+    if not settings:
+        settings = [ok("settings", "settings")]
+
+    process = [*other_setups(), *incompatible_packages()]
+    process += application.checks(end)
+    if not process:
+        process = [ok("process", "process")]
+
+    found = settings + process
+    if path:
+        found += path.checks()
+    return found
 
 
-def _settings() -> Iterator[Check]:
-    """Yield what is wrong with the settings: bad ones, and those by which a healthy service is silent."""
-    for sentence in problems:
-        yield problem(sentence.key, sentence)
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        yield finding("settings", "disabled")
-    exporter = os.environ["OTEL_TRACES_EXPORTER"]
-    if "otlp" not in exporter.lower():
-        yield finding("settings", "no-exporter", value=exporter)
-    sampler, share = os.environ["OTEL_TRACES_SAMPLER"], os.environ["OTEL_TRACES_SAMPLER_ARG"]
-    if sampler.lower().endswith("always_off") or (
-        sampler.lower().endswith("traceidratio") and float(share) * 2**64 < 1
-    ):
-        yield finding("settings", "samples-nothing", sampler=sampler, value=share)
-    propagators = os.environ.get("OTEL_PROPAGATORS", "tracecontext,baggage")
-    listed = [name.strip() for name in propagators.split(",")]
-    if missing := [name for name in ("tracecontext", "baggage") if name not in listed]:
-        yield finding("settings", "propagators-without", value=propagators, missing=" and ".join(missing))
-    for signal in ("METRICS", "LOGS"):
-        value = os.environ[f"OTEL_{signal}_EXPORTER"].lower()
-        if "otlp" not in value and (value != "none" or signal == "METRICS"):
-            yield note("settings", "signal-off", signal=signal, signals=signal.lower(), value=value)
-    for name in sorted({variable(signal, "ENDPOINT") for signal in SIGNALS}) if protocol.PROTOCOL == "grpc" else ():
-        if not re.match(r"(?i)https?://|(dns|ipv4|ipv6|unix):", os.environ[name]):
-            yield note("settings", "bare-endpoint", endpoint=name)
-    for name in sorted(os.environ):
-        if name.startswith("OTEL_") and not variables.is_known(name):
-            yield note("settings", "unread-variable", value=name)
+def _process_start() -> float:
+    """Return when this process started, by the monotonic clock.
 
-
-def as_text(who: Mapping[str, Any], checks: Sequence[Check], result: int, failed: str) -> str:
-    """Return the report for a person: a line a check, and a fix under each finding."""
-    lines = [line(who), ""]
-    for check in checks:
-        lines.append(f"{check.level:<8} {check.about:<15} {check.says}")
-        if check.fix:
-            lines.append(f"{'fix:':>24} {check.fix}")
-    count = sum(check.level == "finding" for check in checks)
-    verdict = {0: "all well: telemetry arrives", 1: f"{count} finding{'s' * (count != 1)}"}
-    return "\n".join([*lines, "", verdict.get(result, f"could not run: {failed}")])
-
-
-def as_document(who: Mapping[str, Any], checks: Sequence[Check], result: int, failed: str) -> str:
-    """Return the report for a machine: one JSON object."""
-    service = {name: mask(str(value)) for name, value in who.items() if not name.startswith("telemetry.")}
-    body = {"status": result, "error": failed, "service": service, "checks": [asdict(check) for check in checks]}
-    return json.dumps(body, indent=2)
-
-
-class _Line(logging.Formatter):
-    """One line a record, without the traceback that may belong to it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = " ".join(record.getMessage().split())
-        return mask(f"{record.levelname} {record.name}: {text}")
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line())
-    handler.addFilter(MASKED)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.captureWarnings(True)
-    log = logging.getLogger(__name__)
-    threading.excepthook = lambda failure: log.error("%s: %s", failure.exc_type.__name__, failure.exc_value)
-    logging.raiseExceptions = False  # nor a traceback where standard error is closed
-
-
-def _started() -> float:
-    """Return when this process started, by the monotonic clock."""
+    Without /proc the time until now is taken to be the CPU time that was used.
+    """
     try:
         with open("/proc/self/stat") as file:
-            ticks = int(file.read().rpartition(")")[2].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+            _, _, after_name = file.read().rpartition(")")
+        fields = after_name.split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # proc(5): starttime, since boot
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - started
     except (OSError, AttributeError, ValueError, IndexError):
         age = time.process_time()
-    return time.monotonic() - min(max(age, 0.0), LIMIT - 3)  # a machine that starts so slowly needs some time still
+    age = min(max(age, 0.0), SLOWEST_START)
+    return time.monotonic() - age

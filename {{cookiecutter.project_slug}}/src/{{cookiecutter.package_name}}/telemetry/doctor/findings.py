@@ -1,4 +1,7 @@
-"""Every fault that the doctor knows: what it says, and what to change. docs/troubleshooting.md is written from it."""
+"""Data: every fault that the doctor knows, with its sentence and its fix.
+
+docs/troubleshooting.md is generated from it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +9,12 @@ from typing import Literal
 
 Level = Literal["ok", "note", "finding"]
 
-# Key: (the sentence, the fix). The keys are stable: `--json` has them. What stands in braces is known when it is said.
+# Key: (sentence, fix). Programs read the keys from `--json`, so a key never changes.
+# Names in braces are filled in when the doctor runs.
 PATH = {
     "unresolved": (
-        "the host name of {address} does not resolve: {detail}",
-        "correct the host in {endpoint}, or the DNS that this machine asks",
+        "the host name in {address} does not resolve: {detail}",
+        "correct the host in {endpoint}, or this machine's DNS",
     ),
     "nothing-listens": (
         "nothing listens at {address}: the connection is refused",
@@ -18,201 +22,259 @@ PATH = {
     ),
     "unreachable": (
         "{address} cannot be reached: {detail}",
-        "open the way to it (route, firewall, network policy), or correct host and port in {endpoint}",
+        (
+            "allow the connection (route, firewall, network policy),"
+            " or correct host and port in {endpoint}"
+        ),
     ),
     "black-hole": (
-        "{address} takes connections and never says a word of OTLP: no answer within {seconds} s ({timeout} is {limit})",
-        "correct host and port in {endpoint}, or wake up what listens there",
+        (
+            "{address} accepts connections but sends no OTLP answer within {seconds} s"
+            " ({timeout} is {limit})"
+        ),
+        "correct host and port in {endpoint}, or restart the process that listens there",
     ),
     "slow": (
-        "{address} is an OTLP receiver, but a slow one: no answer within {seconds} s ({timeout} is {limit})",
-        "find out what keeps the collector busy, or give it longer by {timeout} (in seconds)",
+        (
+            "the OTLP receiver at {address} is slow: no answer within {seconds} s"
+            " ({timeout} is {limit})"
+        ),
+        "check the collector's load, or raise {timeout} (in seconds)",
     ),
     "silent": (
-        "{address} takes the request and does not answer within {seconds} s ({timeout} is {limit}): slow, or no OTLP receiver",
-        "find out what keeps it busy, correct {endpoint}, or give it longer by {timeout} (in seconds)",
+        (
+            "{address} accepts the request but does not answer within {seconds} s"
+            " ({timeout} is {limit}): it is slow, or no OTLP receiver"
+        ),
+        "check the receiver's load, correct {endpoint}, or raise {timeout} (in seconds)",
     ),
     "plaintext-to-tls": (
-        "{address} speaks TLS, and {endpoint} asks for plaintext",
-        "write https:// in {endpoint}; for a private authority set {ca} to its PEM file",
+        "{address} expects TLS, but {endpoint} selects plaintext",
+        "write https:// in {endpoint}; for a private CA set {ca} to its PEM file",
     ),
     "tls-to-plaintext": (
-        "{address} speaks plaintext, and {endpoint} asks for TLS (as https://, or over gRPC without http:// before it)",
+        (
+            "{address} expects plaintext, but {endpoint} selects TLS"
+            " (by https://, or over gRPC by having no scheme)"
+        ),
         "write http:// in {endpoint}, or give the receiver a certificate",
     ),
     "unknown-ca": (
-        "the certificate of {address} is signed by an authority that is not trusted here: {detail}",
-        "set {ca} to the PEM file of the authority that signed it",
+        "this service does not trust the CA that signed the certificate of {address}: {detail}",
+        "set {ca} to the PEM file of that CA",
     ),
     "expired": (
-        "the certificate of {address} is out of date: {detail}",
+        "the certificate of {address} is not valid today: {detail}",
         "renew the receiver's certificate; {ca} and {endpoint} need no change",
     ),
     "wrong-host": (
-        "the certificate of {address} is for another host: {detail}",
-        "write a name in {endpoint} that the certificate has, or have it issued for this one; {ca} needs no change",
+        "the certificate of {address} is for another host name: {detail}",
+        (
+            "write a host name of the certificate in {endpoint},"
+            " or issue a certificate for this one; {ca} needs no change"
+        ),
     ),
     "bad-certificate": (
-        "the certificate of {address} is refused: {detail}",
-        "have the receiver's certificate issued anew, or correct {ca}",
+        "the certificate of {address} does not pass the check: {detail}",
+        "replace the receiver's certificate, or correct {ca}",
     ),
     "no-client-certificate": (
-        "{address} asks for a client certificate (mutual TLS), and none is sent",
-        "set {certificate} and {key}, over gRPC {ca} too, to PEM files",
+        "{address} requires a client certificate (mutual TLS), but the service sends none",
+        "set {certificate} and {key} to PEM files; gRPC needs {ca} as well",
     ),
     "wrong-client-certificate": (
-        "{address} refuses the client certificate that {certificate} names",
-        "set {certificate} and {key} to a pair that the receiver's authority has signed and that is not out of date",
+        "{address} rejects the client certificate in {certificate}",
+        "set {certificate} and {key} to a valid pair that the receiver's CA has signed",
     ),
     "handshake": (
         "{address} ends the TLS handshake: {detail}",
-        "look at the receiver's log for its reason; {endpoint}, {ca} and {certificate} decide over it",
+        "read the receiver's log, then check {endpoint}, {ca} and {certificate}",
     ),
     "http-port": (
-        "{address} speaks HTTP/1.1, and this service sends OTLP over gRPC",
-        "correct the port in {endpoint}: for gRPC receivers usually have {usual}",
+        "{address} speaks HTTP/1.1, but this service sends OTLP over gRPC",
+        "correct the port in {endpoint}: the usual port for OTLP over gRPC is {usual}",
     ),
     "grpc-port": (
-        "{address} speaks gRPC, and this service sends OTLP over HTTP",
-        "correct the port in {endpoint}: for HTTP receivers usually have {usual}",
+        "{address} speaks gRPC, but this service sends OTLP over HTTP",
+        "correct the port in {endpoint}: the usual port for OTLP over HTTP is {usual}",
     ),
     "unauthenticated": (
-        "{address} does not know who is asking ({code}): {detail}",
-        "set {headers} to credentials that the receiver takes, such as authorization=Bearer%20...",
+        "{address} does not accept the credentials, or gets none ({code}): {detail}",
+        "set {headers} to valid credentials, such as authorization=Bearer%20TOKEN",
     ),
     "forbidden": (
-        "{address} knows who is asking, and forbids it ({code}): {detail}",
-        "give the credentials in {headers} the right to send {signals}, or use others",
+        "{address} does not allow these credentials to send ({code}): {detail}",
+        "allow the credentials in {headers} to write telemetry, or use others",
     ),
     "no-path": (
-        "{address} has nothing at this path ({code}): {detail}",
-        "correct the path in {endpoint}: to the variable for all signals /v1/traces is added, a signal's own is used as it is",
+        "{address} has no such path ({code}): {detail}",
+        (
+            "correct the path in {endpoint}: the exporter adds /v1/traces only to the variable"
+            " for all signals"
+        ),
     ),
     "no-service": (
-        "{address} speaks gRPC, but has no OTLP service for {signals} ({code}): {detail}",
-        "correct {endpoint}, or give that receiver a pipeline for {signals}",
+        "{address} speaks gRPC but has no OTLP service for this signal ({code}): {detail}",
+        "correct {endpoint}, or add a pipeline for this signal to the collector",
     ),
     "redirect": (
-        "{address} sends the data elsewhere ({code} to {detail}), and nobody follows",
-        "write in {endpoint} where the receiver really is, scheme included",
+        (
+            "{address} redirects to another address ({code} to {detail}),"
+            " but the exporter does not follow"
+        ),
+        "write the final address in {endpoint}, scheme included",
     ),
     "try-later": (
-        "{address} takes nothing at present ({code}{retry}): {detail}",
-        "give the collector more memory, instances or quota; what is sent meanwhile waits, and then is lost",
+        "{address} accepts nothing at present ({code}{retry}): {detail}",
+        (
+            "give the collector more memory, instances or quota;"
+            " the service retries until its queue is full, then drops data"
+        ),
     ),
     "too-large": (
-        "{address} finds the request too large ({code}): {detail}",
+        "{address} rejects the request because of its size ({code}): {detail}",
         "raise the receiver's limit, or lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
     ),
     "partial-success": (
-        "{address} rejected {rejected} of {sent} sent, with the words: {detail}",
-        "do as the receiver says; the exporter itself never reads it, and counts the data as sent",
+        "{address} rejected {rejected} of {sent} sent: {detail}",
+        "do what the receiver says; the exporter does not log this, and counts the data as sent",
     ),
     "not-otlp": (
-        "{address} answers {code}, but with a page for people ({detail}): what was sent is lost",
+        "{address} answers {code} with a web page ({detail}): it drops the data",
         "correct host, port and path in {endpoint}",
     ),
     "proxy": (
-        "{proxy} captures the connection to {address}: it goes through {detail}, and fails there",
+        "{proxy} sends the connection to {address} through {detail}, where it fails",
         "add {host} to no_proxy, or correct {proxy}",
     ),
     "refused": (
         "{address} refuses the data ({code}): {detail}",
-        "look at the receiver's log for its reason; {endpoint} and {headers} decide over it",
+        "read the receiver's log, then check {endpoint} and {headers}",
     ),
     "broken": (
-        "the way to {address} breaks off: {detail}",
-        "look at the receiver's log for its reason, or at what stands between, and check {endpoint}",
+        "the connection to {address} breaks: {detail}",
+        "check {endpoint}, the receiver's log, and any proxy or load balancer in between",
     ),
     "exporter": (
         "the exporter for {address} cannot start: {detail}",
-        "correct the OTEL_EXPORTER_OTLP_ variable that it names, or look at {endpoint}, {ca} and {certificate}",
+        (
+            "correct the OTEL_EXPORTER_OTLP_* variable that it names,"
+            " or check {endpoint}, {ca} and {certificate}"
+        ),
     ),
     "unfinished": (
-        "{address} could not be examined in the time that the doctor takes: {detail}",
-        "look whether the machine is overloaded, and check the host in {endpoint}",
+        "the doctor could not check {address} in time: {detail}",
+        "check whether this machine is overloaded, and the host in {endpoint}",
     ),
 }
 SETTINGS = {
     "disabled": (
-        "OTEL_SDK_DISABLED is true: this service sends nothing, and no path was tried",
-        "leave OTEL_SDK_DISABLED out, or set it to false",
+        "OTEL_SDK_DISABLED is true: this service sends nothing, and the doctor sent nothing",
+        "unset OTEL_SDK_DISABLED",
     ),
     "no-exporter": (
         "OTEL_TRACES_EXPORTER is {value}: no span leaves this machine",
-        "leave OTEL_TRACES_EXPORTER out, or set it to otlp",
+        "unset OTEL_TRACES_EXPORTER, or set OTEL_TRACES_EXPORTER=otlp",
     ),
     "samples-nothing": (
-        "OTEL_TRACES_SAMPLER is {sampler} and OTEL_TRACES_SAMPLER_ARG {value}: no trace that begins here is kept",
-        "set OTEL_TRACES_SAMPLER to parentbased_always_on, or OTEL_TRACES_SAMPLER_ARG to a share above 0",
+        (
+            "OTEL_TRACES_SAMPLER is {sampler} and OTEL_TRACES_SAMPLER_ARG {value}:"
+            " the service drops every trace that it starts"
+        ),
+        (
+            "set OTEL_TRACES_SAMPLER=parentbased_always_on,"
+            " or OTEL_TRACES_SAMPLER_ARG to a number above 0"
+        ),
     ),
     "propagators-without": (
-        "OTEL_PROPAGATORS is {value}, without {missing}: it is lost on the way to the next service",
-        "leave OTEL_PROPAGATORS out, or set it to a list with tracecontext and baggage in it",
+        "OTEL_PROPAGATORS is {value}, without {missing}: the next service does not get it",
+        "unset OTEL_PROPAGATORS, or set OTEL_PROPAGATORS=tracecontext,baggage",
     ),
 }
 PROCESS = {
     "zero-code": (
-        "opentelemetry-instrument (or an operator's injection) is wrapped around this service: {detail}",
-        "start the service without it, and take it out of PYTHONPATH: telemetry/ does all that it does",
+        "opentelemetry-instrument, or the operator's injection, runs in this service: {detail}",
+        (
+            "start the service without it, and remove it from PYTHONPATH;"
+            " telemetry/ does the same work"
+        ),
     ),
     "auto-configure": (
-        "FASTAPI_OTEL_AUTO_CONFIGURE is {value}: FastAPI would set up a second pipeline, and send everything twice",
-        "unset FASTAPI_OTEL_AUTO_CONFIGURE; this service sets up its own",
+        (
+            "FASTAPI_OTEL_AUTO_CONFIGURE is {value}:"
+            " FastAPI would set up a second pipeline and send everything twice"
+        ),
+        "unset FASTAPI_OTEL_AUTO_CONFIGURE",
     ),
     "two-fastapi": (
-        "opentelemetry-instrumentation-fastapi is installed beside FastAPI {value}, which has its own telemetry",
-        "uv remove opentelemetry-instrumentation-fastapi: together they double spans, or silence the stable ones",
+        (
+            "opentelemetry-instrumentation-fastapi is installed,"
+            " but FastAPI {value} has its own telemetry: together they duplicate or lose spans"
+        ),
+        "uv remove opentelemetry-instrumentation-fastapi",
     ),
     "companion": (
         "{detail}",
-        "uv add the missing distribution in a fitting version, or uv remove {value}",
+        "uv add the missing package in a matching version, or uv remove {value}",
     ),
     "releases": (
-        "OpenTelemetry's packages are of different releases: {detail}",
-        "move api, sdk, exporters and contrib together: uv lock --upgrade, then uv sync",
+        "OpenTelemetry packages of different releases are installed: {detail}",
+        "uv lock --upgrade && uv sync",
     ),
     "foreign-provider": (
-        "{value} has set a provider of {signals} before this service could ({detail}): its telemetry goes another way",
-        "take that call out; telemetry.configure() is the one place that sets providers",
+        (
+            "{value} sets a provider for {signals} before this service does ({detail}):"
+            " {signals} go where that provider sends them"
+        ),
+        "remove that call; only telemetry.configure() sets providers",
     ),
     "before-fork": (
-        "importing {value} starts the SDK ({detail}): a server that forks after it loses spans, or hangs",
-        "call telemetry.configure() in the process that serves (the lifespan, post_fork, worker_process_init), not at import",
+        (
+            "importing {value} starts the SDK ({detail}):"
+            " a server that forks afterwards loses spans, or hangs"
+        ),
+        (
+            "call telemetry.configure() in the process that serves"
+            " (lifespan, post_fork, worker_process_init), not at import"
+        ),
     ),
 }
 NOTES = {
-    "signal-off": "OTEL_{signal}_EXPORTER is {value}: {signals} do not leave this machine",
+    "signal-off": "{variable} is {value}: {signals} do not leave this machine",
     "bare-endpoint": "{endpoint} has no scheme, which over gRPC means TLS",
-    "through-proxy": "{signals} go through the proxy {detail}, as {proxy} says",
-    "unread-variable": "{value} is no variable of OpenTelemetry's, and nothing in this service reads it",
-    "receiver-says": "{address} took everything, with the words: {detail}",
-    "not-imported": "whether the SDK starts before a fork was not checked: {detail}",
+    "through-proxy": "sent through the proxy {detail} ({proxy})",
+    "unread-variable": "{value} is set, but neither OpenTelemetry nor this service reads it",
+    "receiver-says": "{address} accepted everything, and says: {detail}",
+    "not-imported": "the doctor could not check whether the SDK starts before a fork: {detail}",
+}
+OKS = {
+    "settings": "every OTEL_* variable is valid",
+    "process": "nothing else sets up OpenTelemetry, and its packages fit together",
+    "arrived": "arrived at {address} ({endpoint})",
 }
 
-
-# What to do about a bad setting, whose sentence settings.py writes; for any other key GENERAL holds.
+# Fixes for invalid settings. settings/ writes the sentence; GENERAL is the fix for other keys.
 FIXES = {
-    "misspelt": "rename the variable, or remove it",
-    "unread": "remove the variable",
+    "misspelt": "rename the variable, or unset it",
+    "unread": "unset the variable",
     "timeout": "write seconds: 10, where other languages write 10000",
-    "headers": "write name=value, name=value; a space in a value is %20, a comma %2C",
+    "headers": "write name=value,name=value; write %20 for a space in a value, %2C for a comma",
     "file": "mount the file, or correct its path",
-    "unused-argument": "set OTEL_TRACES_SAMPLER to parentbased_traceidratio, or remove the argument",
-    "secret": "take it out, and give secrets to whoever needs them by a way of their own",
+    "unused-argument": "set OTEL_TRACES_SAMPLER=parentbased_traceidratio, or unset the argument",
+    "secret": "remove the secret; pass it in a variable or file that only its reader gets",
     "underscore": "write service.name, not service_name",
-    "unknown-service": "write the name of this service, or leave it out: the code has one",
-    "shared-instance": "take it out; the pod's name belongs in k8s.pod.name",
-    "no-authority": "set the file of the authority too, for private receivers and public ones alike",
+    "unknown-service": "write the name of this service, or unset it: the code has a default",
+    "shared-instance": "remove it; write the pod's name as k8s.pod.name",
+    "no-authority": "set the CA file as well; gRPC needs it for public receivers, too",
 }
-GENERAL = "write what is expected, or remove the variable: then the default holds"
+GENERAL = "write an expected value, or unset the variable to use the default"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report: what was looked at, what came of it and, for a finding, its fix."""
+    """One line of the report; only a finding has a fix."""
 
-    about: str
+    about: str  # "settings", "process", or the signals
     level: Level
     key: str
     says: str
@@ -227,19 +289,34 @@ class _Facts(dict[str, object]):
 def finding(about: str, key: str, /, **facts: object) -> Check:
     """Return the finding with this key."""
     says, fix = (PATH | SETTINGS | PROCESS)[key]
-    return Check(about, "finding", key, says.format_map(_Facts(facts)), fix.format_map(_Facts(facts)))
+    known = _Facts(facts)
+    return Check(
+        about,
+        "finding",
+        key,
+        says=says.format_map(known),
+        fix=fix.format_map(known),
+    )
 
 
 def problem(key: str, says: str) -> Check:
-    """Return the finding that a bad setting is, in the sentence that the service logs when it starts."""
-    return Check("settings", "finding", key, says, FIXES.get(key, GENERAL))
+    """Return the finding for an invalid setting, in the words of the service's own ERROR."""
+    fix = FIXES.get(key, GENERAL)
+    return Check("settings", "finding", key, says, fix)
 
 
 def note(about: str, key: str, /, **facts: object) -> Check:
-    """Return what is good to know, and wrong with nothing."""
-    return Check(about, "note", key, NOTES[key].format_map(_Facts(facts)))
+    """Return a note: worth knowing, but no fault."""
+    says = NOTES[key].format_map(_Facts(facts))
+    return Check(about, "note", key, says)
+
+
+def ok(about: str, key: str, /, **facts: object) -> Check:
+    """Return a check without a fault."""
+    says = OKS[key].format_map(_Facts(facts))
+    return Check(about, "ok", key, says)
 
 
 def status(checks: Sequence[Check]) -> int:
-    """Return the exit status: 0, or 1 if there is a finding."""
+    """Return the exit status: 1 if there is a finding, otherwise 0."""
     return int(any(check.level == "finding" for check in checks))

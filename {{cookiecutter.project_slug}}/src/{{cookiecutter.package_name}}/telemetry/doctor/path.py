@@ -1,231 +1,272 @@
-"""The proof of the path: one marked span, metric and log record, each by its own endpoint, and what came of them."""
+"""Sends one item of each signal to its own endpoint, and interprets the result."""
 
 import os
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-
-from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from .. import resource
 from ..settings import protocol
 from ..start_line import SIGNALS, variable
-from . import otlp
-from .findings import Check, finding, note
+from . import otlp, sample
+from .choices import sends_otlp
+from .findings import Check, finding, note, ok
+from .time_limits import EXPORT, PROBE, PROBE_AFTER
 from .wire import Answer, Route, Seen, look
 
-NAME = "doctor"  # of the span, the metric and the log record, so that they can be told from real ones
-LONGEST = 7.0  # seconds that an answer is waited for, however long the service would
-SPARE = 3.5  # seconds for what comes before and after
-LOOKS = 4.0  # seconds that a look may take beyond that
-SOON = 2.0  # seconds after which it is worth looking what keeps it
-USUAL = protocol.DEFAULT_ENDPOINT.rpartition(":")[2]
-WORDS = {"traces": "span", "metrics": "metric", "logs": "log record"}
-
-Result = tuple[str, str, Mapping[str, object]]  # level, key, facts
-
-# What a receiver says about itself; everything else may have happened on the way to it.
-ANSWERS = {"UNAUTHENTICATED": "unauthenticated", "401": "unauthenticated"}
-ANSWERS |= {"PERMISSION_DENIED": "forbidden", "403": "forbidden", "UNIMPLEMENTED": "no-service"}
-ANSWERS |= {"404": "no-path", "405": "no-path", "413": "too-large", "429": "try-later", "503": "try-later"}
-ANSWERS |= {"502": "try-later", "504": "try-later", "RESOURCE_EXHAUSTED": "try-later", "page": "not-otlp"}
-UNCLEAR = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "INTERNAL", "CANCELLED", "timeout", "connection", "400"}
+# What a receiver says about itself. Other answers may come from something in between.
+ANSWERS = {
+    "UNAUTHENTICATED": "unauthenticated",
+    "401": "unauthenticated",
+    "PERMISSION_DENIED": "forbidden",
+    "403": "forbidden",
+    "UNIMPLEMENTED": "no-service",
+    "404": "no-path",
+    "405": "no-path",
+    "413": "too-large",
+    "RESOURCE_EXHAUSTED": "try-later",
+    "429": "try-later",
+    "502": "try-later",
+    "503": "try-later",
+    "504": "try-later",
+    "page": "not-otlp",
+    "exporter": "exporter",
+}
 LATE = {"DEADLINE_EXCEEDED", "timeout"}
+# An exporter gets these for many faults: a probe tells them apart.
+UNCLEAR = LATE | {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED", "connection", "400"}
+USUAL_PORT = protocol.DEFAULT_ENDPOINT.rpartition(":")[2]
 
 
-class _Look(threading.Thread):
-    """Looks at a route while the exporter waits for it."""
-
-    def __init__(self, way: Route) -> None:
-        super().__init__(daemon=True)
-        self.way, self.resolved = way, threading.Event()
-        self.seen: Seen | None = None
-        self.start()
-
-    def run(self) -> None:
-        self.seen = look(self.way, self.resolved)
-
-    def result(self, end: float) -> Seen:
-        """Return what is seen until then."""
-        self.join(max(0.1, end - time.monotonic()))
-        if self.seen is None and not self.resolved.is_set():
-            return Seen("unresolved", "the DNS does not answer")
-        return self.seen or Seen("unfinished", "it answers too slowly")
-
-
-class Path:
-    """Examines the signals that are on, at the same time."""
+class PathCheck:
+    """Sends all signals that go to OTLP at the same time."""
 
     def __init__(self, end: float) -> None:
-        """Stop at a time of the monotonic clock."""
-        self.end = end
-        self.on = [signal for signal in SIGNALS if "otlp" in os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()]
-        self.results: dict[str, Result] = {}
-        self._timeouts = {signal: variable(signal, "TIMEOUT") for signal in self.on}
-        self._limits = {signal: os.environ[name] for signal, name in self._timeouts.items()}
-        longest = max(1.0, min(LONGEST, end - time.monotonic() - SPARE))
-        self._seconds = {signal: min(float(limit), longest) for signal, limit in self._limits.items()}
-        self._looks: dict[Route, _Look] = {}
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._examine, args=(signal,), daemon=True) for signal in self.on]
+        """Prepare; the checks end at `end`, a time of the monotonic clock."""
+        self._end = end
+        left = end - time.monotonic() - PROBE
+        seconds = max(1.0, min(EXPORT, left))
+        items = sample.make(resource.build())
+        probes = Probes()
+        self._signals: list[SignalCheck] = []
+        for signal in SIGNALS:
+            if sends_otlp(signal):
+                self._signals.append(SignalCheck(signal, items, seconds, probes))
 
-    def begin(self) -> None:
-        """Start."""
-        for signal in self.on:  # the exporter itself must not wait for longer
-            os.environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"] = f"{self._seconds[signal]:.2g}"
-        self._items, self._span = items(resource.build(), self.on)
-        for thread in self._threads:
-            thread.start()
+    def start(self) -> None:
+        """Start to send."""
+        for signal_check in self._signals:
+            signal_check.start()
 
     def checks(self) -> list[Check]:
-        """Wait, and return one check for each thing that was found, with the signals that it was found for."""
-        for thread in self._threads:
-            thread.join(max(0.0, self.end - time.monotonic()))
-        found: dict[Check, list[str]] = {}
-        for signal in self.on:
-            level, key, facts = self.results.get(signal) or self._unfinished(signal)
-            found.setdefault(_check(level, key, facts), []).append(signal)
-        return [_together(check, signals) for check, signals in found.items()]
+        """Wait, and return one check for all signals with the same result."""
+        signals: dict[Check, list[str]] = {}
+        for signal_check in self._signals:
+            check = signal_check.result(self._end)
+            signals.setdefault(check, []).append(signal_check.signal)
+        found = []
+        for check, names in signals.items():
+            found.append(replace(check, about=", ".join(names)))
+        return found
 
-    def _unfinished(self, signal: str) -> Result:
-        facts = self._facts(signal) | {"detail": "the doctor's time is over"}
-        if started := self._looks.get(otlp.route(signal)):  # the exporter has not ended, but it was seen why
-            seen = started.result(0)
-            return "finding", "slow" if seen.key == "speaks" else seen.key, facts | {"detail": seen.detail}
-        return "finding", "unfinished", facts
 
-    def _facts(self, signal: str) -> dict[str, object]:
-        way = otlp.route(signal)
-        endpoint, ca, headers = (variable(signal, name) for name in ("ENDPOINT", "CERTIFICATE", "HEADERS"))
-        certificate, key = (variable(signal, f"CLIENT_{half}") for half in ("CERTIFICATE", "KEY"))
-        host = f"[{way.host}]" if ":" in way.host else way.host
-        where = f"{host}:{way.port}" if way.host else os.environ[endpoint]
-        facts: dict[str, object] = {
-            "address": where,
-            "host": way.host,
-            "endpoint": endpoint,
-            "ca": ca,
-            "headers": headers,
+class SignalCheck(threading.Thread):
+    """Sends one signal, and finds out why it does not arrive."""
+
+    def __init__(self, signal: str, items: sample.Sample, longest: float, probes: "Probes") -> None:
+        """Limit the exporter's timeout to `longest` seconds."""
+        super().__init__(daemon=True)
+        self.signal = signal
+        self._items = items
+        self._probes = probes
+        self._route = otlp.route(signal)
+        timeout = variable(signal, "TIMEOUT")
+        limit = os.environ[timeout]
+        self._seconds = min(float(limit), longest)
+        self._facts: dict[str, object] = {
+            **_address(signal, self._route),
+            "timeout": timeout,
+            "limit": limit,
+            "seconds": f"{self._seconds:g}",
+            "usual": USUAL_PORT,
         }
-        waited = {
-            "timeout": self._timeouts[signal],
-            "limit": self._limits[signal],
-            "seconds": f"{self._seconds[signal]:g}",
-        }
-        return facts | waited | {"certificate": certificate, "key": key, "usual": USUAL}
+        self._check: Check | None = None
+        os.environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"] = f"{self._seconds:.2g}"
 
-    def _look(self, way: Route) -> _Look:
-        with self._lock:
-            if way not in self._looks:
-                self._looks[way] = _Look(way)
-            return self._looks[way]
+    def run(self) -> None:
+        """Send, and interpret the answer."""
+        self._check = self._interpret(self._send())
 
-    def _examine(self, signal: str) -> None:
+    def result(self, end: float) -> Check:
+        """Wait until `end`, and return the check."""
+        left = end - time.monotonic()
+        self.join(max(0.0, left))
+        return self._check or self._unfinished()
+
+    def _send(self) -> Answer:
         answers: list[Answer] = []
 
         def send() -> None:
             try:
-                answers.append(otlp.send(signal, self._items[signal], self._span, self._seconds[signal]))
+                answers.append(otlp.send(self.signal, self._items, self._seconds))
             except Exception as error:  # noqa: BLE001, whatever an exporter raises is the finding
                 answers.append(Answer("exporter", f"{type(error).__name__}: {error}"))
 
-        thread = threading.Thread(target=send, daemon=True)
-        thread.start()
-        thread.join(SOON)
-        if thread.is_alive() and otlp.route(signal).host:
-            self._look(otlp.route(signal))
-        thread.join(self._seconds[signal] + 0.5)
-        answer = answers[0] if answers else Answer("timeout")
-        self.results[signal] = self._judge(signal, answer)
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        sender.join(PROBE_AFTER)
+        if sender.is_alive() and self._route.host:
+            self._probes.start(self._route)
+        sender.join(self._seconds + 0.5)
+        return answers[0] if answers else Answer("timeout")
 
-    def _judge(self, signal: str, answer: Answer) -> Result:
-        facts = self._facts(signal)
-        proxy, through = otlp.proxy(signal)
-        facts |= {"code": answer.sent or answer.code, "detail": answer.detail, "retry": answer.retry}
+    def _interpret(self, answer: Answer) -> Check:
         if not answer.code:
-            if answer.rejected or answer.detail:
-                facts |= {"rejected": answer.rejected, "sent": "1"}
-                return ("finding", "partial-success", facts) if answer.rejected else ("note", "receiver-says", facts)
-            if proxy:
-                return "note", "through-proxy", {"proxy": proxy, "detail": through}
-            return "ok", "arrived", facts
-        if proxy and (
-            answer.code in UNCLEAR | {"407"} or (answer.code[0] in "45" and not otlp.route(signal).tls)
-        ):
-            words = " ".join(filter(None, (answer.code, answer.detail)))
-            return "finding", "proxy", facts | {"proxy": proxy, "detail": f"{through} ({words})"}
-        if answer.code in ("exporter", "page"):
-            return "finding", ANSWERS.get(answer.code, "exporter"), facts
-        if answer.code[0] == "3":
-            return "finding", "redirect", facts
-        if answer.retry:
-            return "finding", "try-later", facts
-        if answer.code in UNCLEAR:
-            return self._unclear(signal, answer, facts)
-        if answer.code == "RESOURCE_EXHAUSTED" and "larger than" in answer.detail:
-            return "finding", "too-large", facts
-        return "finding", ANSWERS.get(answer.code, "refused"), facts
-
-    def _unclear(self, signal: str, answer: Answer, facts: dict[str, object]) -> Result:
-        way = otlp.route(signal)
-        if not way.host:
-            key = "nothing-listens" if answer.code == "UNAVAILABLE" else "broken"
-            return "finding", "silent" if answer.code in LATE else key, facts
-        seen = self._look(way).result(time.monotonic() + LOOKS)
-        if seen.key != "speaks":
-            return "finding", seen.key, facts | {"detail": seen.detail or answer.detail}
-        if answer.code in LATE:
-            return "finding", "slow", facts
-        refused = "try-later" if answer.code == "UNAVAILABLE" else "broken"
-        return (
-            "finding",
-            "refused" if answer.code.isdecimal() or answer.code in ("UNKNOWN", "INTERNAL") else refused,
-            facts,
+            return self._accepted(answer)
+        proxy, address = otlp.proxy(self.signal)
+        if proxy and self._may_be_the_proxys(answer):
+            words = f"{answer.code} {answer.detail}".strip()
+            return self._finding("proxy", proxy=proxy, detail=f"{address} ({words})")
+        if answer.code in UNCLEAR and not answer.retry:
+            return self._probed(answer)
+        code = answer.sent or answer.code
+        return self._finding(
+            key_of(answer),
+            code=code,
+            detail=answer.detail,
+            retry=answer.retry,
         )
 
+    def _accepted(self, answer: Answer) -> Check:
+        if answer.rejected:
+            rejected = str(answer.rejected)
+            return self._finding(
+                "partial-success", rejected=rejected, sent="1", detail=answer.detail
+            )
+        if answer.detail:
+            address = self._facts["address"]
+            return note("", "receiver-says", address=address, detail=answer.detail)
+        proxy, through = otlp.proxy(self.signal)
+        if proxy:
+            return note("", "through-proxy", proxy=proxy, detail=through)
+        return ok("", "arrived", **self._facts)
 
-def _check(level: str, key: str, facts: Mapping[str, object]) -> Check:
-    """Return the check of any signal: those that are equal become one."""
-    if level == "ok":
-        return Check("", "ok", key, "{items} " + f"arrived at {facts['address']}, as {facts['endpoint']} says")
-    return (finding if level == "finding" else note)("", key, **{**facts, "signals": "{signals}"})
+    def _may_be_the_proxys(self, answer: Answer) -> bool:
+        """Return whether a proxy may have answered: through TLS it cannot, but to CONNECT."""
+        if answer.code in UNCLEAR or answer.code == "407":
+            return True
+        if self._route.tls:
+            return False
+        return answer.code.startswith(("4", "5"))
+
+    def _probed(self, answer: Answer) -> Check:
+        """Return what a probe finds where the answer leaves the reason open."""
+        facts = {"code": answer.code, "detail": answer.detail, "retry": ""}
+        if not self._route.host:  # no probe: it is a Unix socket
+            return self._finding(key_without_probe(answer.code), **facts)
+        probe = self._probes.start(self._route)
+        seen = probe.result(time.monotonic() + PROBE)
+        if seen.key == "speaks":
+            return self._finding(key_of_receiver(answer.code), **facts)
+        detail = seen.detail or answer.detail
+        return self._finding(seen.key, detail=detail)
+
+    def _unfinished(self) -> Check:
+        """Return what a probe has seen by now: the exporter has not ended."""
+        probe = self._probes.get(self._route)
+        if probe is None:
+            return self._finding("unfinished", detail="the doctor's time is over")
+        seen = probe.result(time.monotonic())
+        key = "slow" if seen.key == "speaks" else seen.key
+        return self._finding(key, detail=seen.detail)
+
+    def _finding(self, key: str, **facts: object) -> Check:
+        return finding("", key, **{**self._facts, **facts})
 
 
-def _together(check: Check, signals: list[str]) -> Check:
-    names, sent = " and ".join(signals), ", ".join(f"a {WORDS[signal]}" for signal in signals)
-    says, fix = (text.replace("{signals}", names).replace("{items}", sent) for text in (check.says, check.fix))
-    return replace(check, about=", ".join(signals), says=says, fix=fix)
-
-
-def items(who: Resource, on: list[str]) -> tuple[dict[str, Any], Any]:
-    """Return what the exporters are given, and the span alone; no provider is installed, and no sampler asked."""
-    spans, points, records = InMemorySpanExporter(), InMemoryMetricReader(), InMemoryLogRecordExporter()
-    tracer_provider = TracerProvider(ALWAYS_ON, who, shutdown_on_exit=False)
-    tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
-    tracer_provider.get_tracer(NAME).start_span(NAME).end()
-    if "metrics" in on:
-        MeterProvider([points], who, shutdown_on_exit=False).get_meter(NAME).create_counter(NAME).add(1)
-    if "logs" in on:
-        logger_provider = LoggerProvider(who, shutdown_on_exit=False)
-        logger_provider.add_log_record_processor(SimpleLogRecordProcessor(records))
-        now = time.time_ns()
-        record = LogRecord(timestamp=now, observed_timestamp=now, severity_number=SeverityNumber.INFO, body=NAME)
-        logger_provider.get_logger(NAME).emit(record)
-    span = spans.get_finished_spans()
-    made = {
-        "traces": span,
-        "metrics": points.get_metrics_data() if "metrics" in on else None,
-        "logs": records.get_finished_logs(),
+def _address(signal: str, route: Route) -> dict[str, object]:
+    """Return where a signal goes, and the variables that decide about it."""
+    endpoint = variable(signal, "ENDPOINT")
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    return {
+        "address": f"{host}:{route.port}" if route.host else os.environ[endpoint],
+        "host": route.host,
+        "endpoint": endpoint,
+        "headers": variable(signal, "HEADERS"),
+        "ca": variable(signal, "CERTIFICATE"),
+        "certificate": variable(signal, "CLIENT_CERTIFICATE"),
+        "key": variable(signal, "CLIENT_KEY"),
     }
-    return made, span
+
+
+def key_of(answer: Answer) -> str:
+    """Return the key of the finding for an answer that states its reason."""
+    if answer.code.startswith("3"):
+        return "redirect"
+    if answer.retry:
+        return "try-later"
+    # gRPC has no code of its own for a message that is too large.
+    if answer.code == "RESOURCE_EXHAUSTED" and "larger than" in answer.detail:
+        return "too-large"
+    return ANSWERS.get(answer.code, "refused")
+
+
+def key_without_probe(code: str) -> str:
+    """Return the key of the finding for an unclear answer of an address that has no port."""
+    if code in LATE:
+        return "silent"
+    return "nothing-listens" if code == "UNAVAILABLE" else "broken"
+
+
+def key_of_receiver(code: str) -> str:
+    """Return the key of the finding for an unclear answer of an OTLP receiver."""
+    if code in LATE:
+        return "slow"
+    if code == "UNAVAILABLE":
+        return "try-later"
+    if code.isdecimal() or code in ("UNKNOWN", "INTERNAL"):
+        return "refused"
+    return "broken"
+
+
+class Probe(threading.Thread):
+    """Looks what listens at an address, while the exporter waits for it."""
+
+    def __init__(self, route: Route) -> None:
+        super().__init__(daemon=True)
+        self._route = route
+        self._resolved = threading.Event()
+        self._seen: Seen | None = None
+
+    def run(self) -> None:
+        self._seen = look(self._route, self._resolved)
+
+    def result(self, end: float) -> Seen:
+        """Wait until `end`, and return what is seen."""
+        left = end - time.monotonic()
+        self.join(max(0.1, left))
+        if self._seen:
+            return self._seen
+        if not self._resolved.is_set():
+            return Seen("unresolved", "the DNS does not answer")
+        return Seen("unfinished", "it answers too slowly")
+
+
+class Probes:
+    """One probe for each route: signals often share theirs."""
+
+    def __init__(self) -> None:
+        self._probes: dict[Route, Probe] = {}
+        self._lock = threading.Lock()
+
+    def start(self, route: Route) -> Probe:
+        """Return the probe of a route, started at the first call."""
+        with self._lock:
+            if route not in self._probes:
+                self._probes[route] = Probe(route)
+                self._probes[route].start()
+            return self._probes[route]
+
+    def get(self, route: Route) -> Probe | None:
+        """Return the probe of a route, if it was started."""
+        return self._probes.get(route)

@@ -1,25 +1,32 @@
-"""Faults of the process, not of a setting or of the network: who else sets OpenTelemetry up, and what is installed."""
+"""Checks the process: other OpenTelemetry set-ups, installed packages, what an import starts."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import PurePath
+from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from ..providers import installed
 from .findings import Check, finding, note
+from .time_limits import REPORT
 
-PACKAGE = str(__package__).rpartition(".")[0]
+PACKAGE = str(__package__).removesuffix(".telemetry.doctor")
 ZERO_CODE = "opentelemetry.instrumentation.auto_instrumentation"
-SPARE = 1.0  # seconds that are left when the import of the application must have ended
-# Imports the application as a server would before it forks, with a configure() that only remembers its callers.
+AGENT_FOLDER = "auto_instrumentation"
+OFF = ("", "0", "false", "no", "off", "f", "n")
+# The extras by which an instrumentation names its library.
+LIBRARY_EXTRAS = ("instruments", "instruments-any")
+MOST_SHOWN = 3
+# Imports the application, as a server does before it forks. configure() only notes its calls.
 CHILD = """
 import importlib, json, os, re, sys, threading
 package, application, pipe = sys.argv[1:]
@@ -33,27 +40,23 @@ try:
 except BaseException as error:
     failed = f"{type(error).__name__}: {error}"
 threads = [thread.name for thread in threading.enumerate() if re.match("Otel[A-Z]", thread.name)]
-seen = {"calls": calls, "threads": threads, "before": before, "after": providers.installed(), "failed": failed}
+after = providers.installed()
+seen = {"calls": calls, "threads": threads, "before": before, "after": after, "failed": failed}
 os.write(int(pipe), json.dumps(seen).encode())
 os._exit(0)
 """
 
 
-def name_of(distribution: Distribution) -> str:
-    """Return the normal form of its name."""
-    return re.sub(r"[-_.]+", "-", str(distribution.metadata["Name"] or "")).lower()
-
-
-class Imported:
-    """The application, imported in a process of its own, which goes on while other things are looked at."""
+class ApplicationImport:
+    """Imports the application in a process of its own, while other checks run."""
 
     def __init__(self) -> None:
         """Start the process."""
-        names = [f"{PACKAGE}.{name}" for name in ("app", "tasks", "worker")]
-        self.application = next((name for name in names if find_spec(name)), "")
+        self.application = _application()
         self._read, write = os.pipe()
+        arguments = [PACKAGE, self.application, str(write)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, PACKAGE, self.application or f"{PACKAGE}.telemetry", str(write)],
+            [sys.executable, "-c", CHILD, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -63,90 +66,176 @@ class Imported:
         os.close(write)
 
     def checks(self, end: float) -> Iterator[Check]:
-        """Yield what the import has started by then, or why that cannot be said."""
+        """Yield what the import has started, or why that is unknown."""
+        left = end - time.monotonic() - REPORT
         try:
-            self._process.wait(max(0.1, end - time.monotonic() - SPARE))
+            self._process.wait(max(0.1, left))
         except subprocess.TimeoutExpired:
-            yield note("process", "not-imported", detail=f"importing {self.application} takes too long")
+            yield _not_imported(f"importing {self.application} takes too long")
             return
         finally:
             self._process.kill()
         said = os.read(self._read, 1 << 16)
-        if not said:
-            yield note("process", "not-imported", detail=f"the process that imported {self.application} ended early")
-            return
-        seen = json.loads(said)
+        if said:
+            yield from self._started(json.loads(said))
+        else:
+            yield _not_imported(f"the process that imported {self.application} ended early")
+
+    def _started(self, seen: Mapping[str, Any]) -> Iterator[Check]:
         starts = seen["calls"] or seen["threads"]
         if starts:
-            yield finding("process", "before-fork", value=self.application, detail=", ".join(dict.fromkeys(starts)))
-        theirs = {signal: name for signal, name in seen["after"].items() if signal not in seen["before"]}
-        if theirs:
-            yield _foreign(self.application, theirs)
+            detail = ", ".join(dict.fromkeys(starts))
+            yield finding("process", "before-fork", value=self.application, detail=detail)
+        new = {}
+        for signal, provider in seen["after"].items():
+            if signal not in seen["before"]:
+                new[signal] = provider
+        if new:
+            yield _foreign_provider(self.application, new)
         if seen["failed"]:
-            yield note("process", "not-imported", detail=f"importing {self.application} raised {seen['failed']}")
+            yield _not_imported(f"importing {self.application} raised {seen['failed']}")
 
 
-def _foreign(value: str, providers: dict[str, str]) -> Check:
-    detail = ", ".join(dict.fromkeys(providers.values()))
-    return finding("process", "foreign-provider", value=value, signals=" and ".join(providers), detail=detail)
+def _application() -> str:
+    """Return the module that a server imports."""
+    for name in ("app", "tasks", "worker"):
+        if find_spec(f"{PACKAGE}.{name}"):
+            return f"{PACKAGE}.{name}"
+    return f"{PACKAGE}.telemetry"
 
 
-def around() -> Iterator[Check]:
-    """Yield who else sets OpenTelemetry up in this process."""
-    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    wrapped = [entry for entry in path if PurePath(entry).name == "auto_instrumentation"]
-    site = PurePath(getattr(sys.modules.get("sitecustomize"), "__file__", None) or "")
-    if wrapped or site.parent.name == "auto_instrumentation" or ZERO_CODE in sys.modules:
-        detail = f"PYTHONPATH has {wrapped[0]}" if wrapped else "its sitecustomize is loaded"
-        yield finding("process", "zero-code", detail=detail)
-    if providers := installed():
-        yield _foreign("the start of Python (sitecustomize, a .pth file, an agent)", providers)
+def _not_imported(detail: str) -> Check:
+    return note("process", "not-imported", detail=detail)
+
+
+def _foreign_provider(value: str, providers: Mapping[str, str]) -> Check:
+    signals = " and ".join(providers)
+    classes = dict.fromkeys(providers.values())
+    detail = ", ".join(classes)
+    return finding(
+        "process",
+        "foreign-provider",
+        value=value,
+        signals=signals,
+        detail=detail,
+    )
+
+
+def other_setups() -> Iterator[Check]:
+    """Yield what else sets up OpenTelemetry in this process."""
+    agent = _zero_code_agent()
+    if agent:
+        yield finding("process", "zero-code", detail=agent)
+    providers = installed()
+    if providers:
+        yield _foreign_provider(
+            "the start of Python (sitecustomize, a .pth file, an agent)", providers
+        )
     automatic = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "")
-    if automatic.lower() not in ("", "0", "false", "no", "off", "f", "n"):
+    if automatic.lower() not in OFF:
         yield finding("process", "auto-configure", value=automatic)
 
 
-def packages() -> Iterator[Check]:
-    """Yield what is installed and does not go together."""
-    here: dict[str, Distribution] = {}
+def _zero_code_agent() -> str:
+    """Return how a zero-code agent gets into this process, or nothing."""
+    path = os.environ.get("PYTHONPATH", "")
+    for entry in path.split(os.pathsep):
+        if PurePath(entry).name == AGENT_FOLDER:
+            return f"PYTHONPATH has {entry}"
+    site = getattr(sys.modules.get("sitecustomize"), "__file__", None)
+    is_agents = PurePath(site or "").parent.name == AGENT_FOLDER
+    if is_agents or ZERO_CODE in sys.modules:
+        return "its sitecustomize is loaded"
+    return ""
+
+
+def incompatible_packages() -> Iterator[Check]:
+    """Yield what is installed and does not fit together."""
+    packages: dict[str, Distribution] = {}
     for distribution in distributions():
-        here.setdefault(name_of(distribution), distribution)  # the first is the one that Python imports
-    if "opentelemetry-instrumentation-fastapi" in here and "fastapi" in here:
-        yield finding("process", "two-fastapi", value=here["fastapi"].version)
-    mixed = []
-    for name, distribution in sorted(here.items()):
-        if not name.startswith("opentelemetry-"):
-            continue
-        instruments: list[Requirement] = []
-        for requirement in map(Requirement, distribution.requires or ()):
-            needed = re.sub(r"[-_.]+", "-", requirement.name).lower()
-            if any(
-                _holds(requirement, extra) and not _holds(requirement) for extra in ("instruments", "instruments-any")
-            ):
-                instruments.append(requirement)
-            elif not _holds(requirement):
+        # The first of several is the one that Python imports.
+        packages.setdefault(_name(distribution), distribution)
+    if "opentelemetry-instrumentation-fastapi" in packages and "fastapi" in packages:
+        yield finding("process", "two-fastapi", value=packages["fastapi"].version)
+    mismatches = []
+    for name in sorted(packages):
+        if name.startswith("opentelemetry-"):
+            package = _Package(name, packages)
+            yield from package.missing()
+            mismatches += package.mismatches()
+    if mismatches:
+        shown = "; ".join(mismatches[:MOST_SHOWN])
+        more = len(mismatches) - MOST_SHOWN
+        detail = f"{shown}, and {more} more" if more > 0 else shown
+        yield finding("process", "releases", detail=detail)
+
+
+def _name(distribution: Distribution) -> str:
+    return canonicalize_name(str(distribution.metadata["Name"] or ""))
+
+
+@dataclass
+class _Package:
+    """A package of OpenTelemetry, and what it needs among the installed ones."""
+
+    name: str
+    installed: Mapping[str, Distribution]
+    needs: list[Requirement] = field(default_factory=list)
+    libraries: list[Requirement] = field(default_factory=list)  # it instruments one of them
+
+    def __post_init__(self) -> None:
+        for text in self.installed[self.name].requires or ():
+            requirement = Requirement(text)
+            if _applies(requirement):
+                self.needs.append(requirement)
+            elif any(_applies(requirement, extra) for extra in LIBRARY_EXTRAS):
+                self.libraries.append(requirement)
+
+    def missing(self) -> Iterator[Check]:
+        """Yield what it needs and is not installed."""
+        for requirement in self.needs:
+            needed = canonicalize_name(requirement.name)
+            if needed not in self.installed:
+                yield self._companion(f"{self.name} needs {needed}, which is not installed")
+        if self.libraries and not any(map(self._has, self.libraries)):
+            wanted = " or ".join(f"{each.name}{each.specifier}" for each in self.libraries)
+            there = ", ".join(self._versions()) or "none"
+            yield self._companion(
+                f"{self.name} traces {wanted}; installed is {there}, so it does nothing"
+            )
+
+    def mismatches(self) -> list[str]:
+        """Return which other packages of OpenTelemetry are of a release that it does not take."""
+        found = []
+        version = self.installed[self.name].version
+        for requirement in self.needs:
+            needed = canonicalize_name(requirement.name)
+            if not needed.startswith("opentelemetry-") or needed not in self.installed:
                 continue
-            elif needed not in here:
-                yield finding(
-                    "process", "companion", value=name, detail=f"{name} needs {needed}, which is not installed"
-                )
-            elif needed.startswith("opentelemetry-") and not _fits(requirement, here[needed]):
-                mixed.append(
-                    f"{name} {distribution.version} needs {needed}{requirement.specifier}, not {here[needed].version}"
-                )
-        if instruments and not any(r.name in here and _fits(r, here[r.name]) for r in instruments):
-            wanted = " or ".join(f"{r.name}{r.specifier}" for r in instruments)
-            there = ", ".join(f"{r.name} {here[r.name].version}" for r in instruments if r.name in here)
-            detail = f"{name} traces {wanted}; installed is {there or 'none'}, so it does nothing"
-            yield finding("process", "companion", value=name, detail=detail)
-    if mixed:
-        more = f", and {len(mixed) - 3} more" if len(mixed) > 3 else ""
-        yield finding("process", "releases", detail="; ".join(mixed[:3]) + more)
+            if not self._has(requirement):
+                wanted = f"{needed}{requirement.specifier}"
+                actual = self.installed[needed].version
+                found.append(f"{self.name} {version} needs {wanted}, not {actual}")
+        return found
+
+    def _companion(self, detail: str) -> Check:
+        return finding("process", "companion", value=self.name, detail=detail)
+
+    def _has(self, requirement: Requirement) -> bool:
+        distribution = self.installed.get(canonicalize_name(requirement.name))
+        if distribution is None:
+            return False
+        return requirement.specifier.contains(distribution.version, prereleases=True)
+
+    def _versions(self) -> Iterator[str]:
+        """Yield the installed libraries with their versions."""
+        for library in self.libraries:
+            distribution = self.installed.get(canonicalize_name(library.name))
+            if distribution is not None:
+                yield f"{library.name} {distribution.version}"
 
 
-def _holds(requirement: Requirement, extra: str = "") -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-
-
-def _fits(requirement: Requirement, distribution: Distribution) -> bool:
-    return requirement.specifier.contains(distribution.version, prereleases=True)
+def _applies(requirement: Requirement, extra: str = "") -> bool:
+    if requirement.marker is None:
+        return True
+    return requirement.marker.evaluate({"extra": extra})

@@ -1,9 +1,11 @@
-"""The doctor's OTLP over HTTP: the service's exporter sends, through a session that keeps what is answered."""
+"""The doctor's OTLP over HTTP: sends by the service's exporter, and reads the whole answer.
+
+The exporter hides the answer, so it gets a session that keeps it.
+"""
 
 import os
 import re
 import threading
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,68 +16,77 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace import ReadableSpan
 from requests.utils import get_environ_proxies, select_proxy
 
 from ..export import otlp
 from ..start_line import variable
+from .sample import REJECTED, Sample
 from .wire import Answer, Route
 
+# They have no types.
 DecodeError: Any = import_module("google.protobuf.message").DecodeError
-status: Any = import_module("google.rpc.status_pb2")  # so, because it has no types
+status: Any = import_module("google.rpc.status_pb2")
 
-EXPORTERS: dict[str, Any] = {
-    "traces": otlp.span_exporter,
-    "metrics": otlp.metric_exporter,
-    "logs": otlp.log_exporter,
-}
 RESPONSES: dict[str, Any] = {
     "traces": ExportTraceServiceResponse,
     "metrics": ExportMetricsServiceResponse,
     "logs": ExportLogsServiceResponse,
 }
+CREDENTIAL_PROVIDER = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_"
+LONGEST_DETAIL = 300
 
 
-class Recorder(otlp.Session):
-    """Sends as the service's session does, and keeps the first answer or failure."""
+class RecordingSession(otlp.Session):
+    """Sends as the service's session does, and keeps the first answer or error."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
         super().__init__()
         self.answered = threading.Event()
         self.first: requests.Response | Exception | None = None
         self._last: requests.Response | None = None
-        self.hooks["response"].append(self._before_it_is_read)
+        self.hooks["response"].append(self._keep)
 
-    def _before_it_is_read(self, response: requests.Response, *_: Any, **__: Any) -> None:
+    def _keep(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._last = response
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        """Send, as every method of a session does in the end."""
-        came: requests.Response | Exception | None = None
+        """Send a request; all methods of a session end here."""
         try:
-            came = super().send(request, **settings)
-            return came
+            response = super().send(request, **settings)
         except Exception as error:
-            came = error
-            if isinstance(error.__cause__, requests.RequestException):
-                came = error.__cause__  # no answer came
-            elif isinstance(error, requests.HTTPError) and self._last is not None:
-                came = self._last  # the service's session raises this on any answer but success
+            self._record(self._reason(error))
             raise
-        finally:
-            self.first = came if self.first is None else self.first
+        except BaseException:
             self.answered.set()
+            raise
+        self._record(response)
+        return response
+
+    def _record(self, result: requests.Response | Exception) -> None:
+        if self.first is None:
+            self.first = result
+        self.answered.set()
+
+    def _reason(self, error: Exception) -> requests.Response | Exception:
+        """Return what the service's session has turned into an HTTPError."""
+        if isinstance(error.__cause__, requests.RequestException):
+            return error.__cause__  # no answer came
+        if isinstance(error, requests.HTTPError) and self._last is not None:
+            return self._last
+        return error
 
 
 def route(signal: str) -> Route:
     """Return where a signal goes, by the exporter's own rules."""
     url = urlsplit(os.environ[variable(signal, "ENDPOINT")])
     tls = url.scheme.lower() == "https"
-    names = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
-    papers = [os.environ.get(variable(signal, name), "") for name in names]
-    papers[0] = papers[0] or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE", "")
-    return Route(url.hostname or "", _port(url.netloc) or (443 if tls else 80), tls, *papers)
+    ca = os.environ.get(variable(signal, "CERTIFICATE"))
+    ca = ca or os.environ.get("REQUESTS_CA_BUNDLE")
+    ca = ca or os.environ.get("CURL_CA_BUNDLE", "")
+    certificate = os.environ.get(variable(signal, "CLIENT_CERTIFICATE"), "")
+    key = os.environ.get(variable(signal, "CLIENT_KEY"), "")
+    port = _port(url.netloc) or (443 if tls else 80)
+    return Route(url.hostname or "", port, tls, ca, certificate, key)
 
 
 def _port(netloc: str) -> int:
@@ -86,63 +97,101 @@ def _port(netloc: str) -> int:
 def proxy(signal: str) -> tuple[str, str]:
     """Return the variable that sends a signal through a proxy, and its value."""
     endpoint = os.environ[variable(signal, "ENDPOINT")]
-    value = select_proxy(endpoint, get_environ_proxies(endpoint, no_proxy=None)) or ""
+    value = select_proxy(endpoint, get_environ_proxies(endpoint, no_proxy=None))
+    if not value:
+        return "", ""
     scheme = urlsplit(endpoint).scheme.lower()
-    names = [name for base in (scheme, "all") for name in (f"{base}_proxy", f"{base}_PROXY".upper())]
-    return next((name for name in names if value and os.environ.get(name)), ""), value
+    for base in (f"{scheme}_proxy", "all_proxy"):
+        for name in (base, base.upper()):
+            if os.environ.get(name):
+                return name, value
+    return "", value
 
 
-def send(signal: str, item: Any, _: Sequence[ReadableSpan], seconds: float) -> Answer:
-    """Send an item as the service would, and read the receiver's answer."""
-    session = Recorder()
-    provided = [name for name in os.environ if name.startswith("OTEL_PYTHON_EXPORTER_OTLP_HTTP_")]  # its own session
-    exporter = EXPORTERS[signal]() if provided else EXPORTERS[signal](session=session)
-    result: list[str] = []
+def send(signal: str, sample: Sample, seconds: float) -> Answer:
+    """Send a sample by the exporter, and return the receiver's answer."""
+    session = RecordingSession()
+    exporter = _exporter(signal, session)
+    results: list[str] = []
 
     def export() -> None:
-        result.append(exporter.export(item).name)
+        results.append(exporter.export(sample.of(signal)).name)
         session.answered.set()
 
     threading.Thread(target=export, daemon=True).start()
     if not session.answered.wait(seconds):
         return Answer("timeout")
-    if isinstance(session.first, requests.Response):
-        return _read(signal, session.first)
-    if isinstance(session.first, requests.Timeout) and not isinstance(session.first, requests.ConnectTimeout):
+    if session.first is not None:
+        return _answer(signal, session.first)
+    # A credential provider has a session of its own.
+    code = "" if results == ["SUCCESS"] else "connection"
+    return Answer(code, "its credential provider's session gives no reason")
+
+
+def _exporter(signal: str, session: requests.Session) -> Any:
+    exporter = otlp.EXPORTERS[signal]
+    if any(name.startswith(CREDENTIAL_PROVIDER) for name in os.environ):
+        return exporter()
+    return exporter(session=session)
+
+
+def _answer(signal: str, first: requests.Response | Exception) -> Answer:
+    if isinstance(first, requests.Response):
+        return _read(signal, first)
+    if isinstance(first, requests.ConnectTimeout):  # a Timeout, but without a connection
+        return Answer("connection", _innermost(first))
+    if isinstance(first, requests.Timeout):
         return Answer("timeout")
-    if session.first is None:
-        return Answer(
-            "" if result == ["SUCCESS"] else "connection", "its credential provider's session gives no reason"
-        )
-    return Answer("connection", _reason(session.first))
+    return Answer("connection", _innermost(first))
 
 
-def _reason(error: Exception) -> str:
+def _innermost(error: Exception) -> str:
     """Return the innermost cause: what requests and urllib3 wrap around it says less."""
-    inner: Any = error
-    while isinstance(inner, BaseException):
-        outer, inner = inner, inner.__cause__ or inner.__context__ or (inner.args[0] if inner.args else None)
-    return str(outer) or type(outer).__name__
+    outer: BaseException = error
+    while True:
+        inner: Any = outer.__cause__ or outer.__context__
+        if inner is None and outer.args:
+            inner = outer.args[0]
+        if not isinstance(inner, BaseException):
+            return str(outer) or type(outer).__name__
+        outer = inner
 
 
 def _read(signal: str, response: requests.Response) -> Answer:
-    kind, body = response.headers.get("content-type", ""), response.content
+    code = str(response.status_code)
     if response.is_redirect or 300 <= response.status_code < 400:
-        return Answer(str(response.status_code), response.headers.get("location", "nowhere"))
+        return Answer(code, response.headers.get("location", "nowhere"))
     if response.ok:
-        if "html" in kind:
-            return Answer("page", kind, sent=str(response.status_code))
-        try:
-            partial = RESPONSES[signal].FromString(body if "json" not in kind else b"").partial_success
-        except DecodeError:
-            return Answer("")
-        rejected = [value for _, value in partial.ListFields() if isinstance(value, int)]
-        return Answer("", partial.error_message, rejected=sum(rejected))
+        return _success(signal, response)
+    detail = _detail(response)[:LONGEST_DETAIL] or response.reason or "no reason given"
     wait = response.headers.get("retry-after")
-    retry = f", retry after {wait}{' s' if wait.isdecimal() else ''}" if wait else ""
+    if not wait:
+        return Answer(code, detail)
+    unit = " s" if wait.isdecimal() else ""  # otherwise it is a date
+    return Answer(code, detail, retry=f", retry after {wait}{unit}")
+
+
+def _success(signal: str, response: requests.Response) -> Answer:
+    kind = response.headers.get("content-type", "")
+    if "html" in kind:
+        return Answer("page", kind, sent=str(response.status_code))
+    if "json" in kind:
+        return Answer("")
     try:
-        detail = status.Status.FromString(body).message if "protobuf" in kind else ""
+        partial = RESPONSES[signal].FromString(response.content).partial_success
     except DecodeError:
-        detail = ""
-    detail = detail or " ".join(re.sub(r"<[^>]*>", " ", "" if "protobuf" in kind else response.text).split())
-    return Answer(str(response.status_code), detail[:300] or response.reason or "no reason given", retry)
+        return Answer("")
+    rejected = getattr(partial, REJECTED[signal])
+    return Answer("", partial.error_message, rejected=rejected)
+
+
+def _detail(response: requests.Response) -> str:
+    """Return the receiver's words: the message of a Status, or the text without HTML's tags."""
+    if "protobuf" not in response.headers.get("content-type", ""):
+        text = re.sub(r"<[^>]*>", " ", response.text)
+        return " ".join(text.split())
+    try:
+        message: str = status.Status.FromString(response.content).message
+    except DecodeError:
+        return ""
+    return message
