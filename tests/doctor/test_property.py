@@ -95,7 +95,8 @@ def judge(request: pytest.FixtureRequest, rendered: Callable[..., Path]) -> Iter
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, name, package)
         modules = {part: importlib.import_module(f"{name}.{part}") for part in ("settings", "masking")}
-        patch.setattr(modules["settings"], "entry_points", cache(entry_points))  # thousands of times
+        rules = importlib.import_module(f"{name}.settings.rules")
+        patch.setattr(rules, "entry_points", cache(entry_points))  # thousands of times
         yield SimpleNamespace(**modules)
         for part in [part for part in sys.modules if part.startswith(name)]:
             del sys.modules[part]

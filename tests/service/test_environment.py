@@ -81,7 +81,7 @@ modules = [api, sdk_variables, contrib]
 declared = {{getattr(m, name) for m in modules for name in dir(m) if name.startswith("OTEL_")}}
 sources = [path for path in pathlib.Path(sdk.__path__[0]).parent.rglob("*.py") if "environment_variables" not in str(path)]
 mentioned = set(re.findall(r"OTEL_[A-Z_]+", " ".join(path.read_text() for path in sources)))
-print(json.dumps([sorted(declared), sorted(declared - mentioned), list(settings.DEFAULTS), [r[1] for r in settings.RULES]]))
+print(json.dumps([sorted(declared), sorted(declared - mentioned), list(settings.DEFAULTS), [r.names for r in settings.RULES]]))
 """
 
 

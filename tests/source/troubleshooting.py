@@ -11,7 +11,7 @@ PAGE = template.ROOT / "docs" / "troubleshooting.md"
 HEAD = """# Troubleshooting
 
 `uv run payment-service doctor` finds these faults and says the sentences below; `--json` has the keys. This page is written
-from the tables of `telemetry/doctor/findings.py` and `telemetry/settings/__init__.py` by `python -m tests.source.troubleshooting`.
+from the tables of `telemetry/doctor/findings.py` and `telemetry/settings/rules.py` by `python -m tests.source.troubleshooting`.
 What stands in braces is known when it is said: `{address}` is host and port, `{endpoint}`, `{ca}`, `{certificate}`, `{key}`,
 `{headers}` and `{timeout}` are the variables that decided, a signal's own or the one for all.
 """
@@ -32,9 +32,11 @@ def rules() -> Mapping[str, tuple[str, str]]:
     """Return the variables and the expectation of each rule for one value, by key."""
     grpc, http = (settings(protocol).RULES for protocol in ("grpc", "http"))
     found = {}
-    for (key, pattern, _, expected), (*_, over_http) in zip(grpc, http, strict=True):
-        words = expected if over_http == expected else f"{expected} (OTLP over HTTP: {over_http})"
-        found[key] = _variables(pattern), words
+    for rule, over_http in zip(grpc, http, strict=True):
+        words = rule.expected
+        if over_http.expected != words:
+            words += f" (OTLP over HTTP: {over_http.expected})"
+        found[rule.key] = _variables(rule.names), words
     return found
 
 

@@ -6,146 +6,13 @@ missing or wrong is replaced in os.environ, so that all that reads it, child pro
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
-from pathlib import Path
+from collections.abc import Mapping
 
 from .. import masking
 from . import protocol, variables
+from .rules import DEFAULTS, RULES
 
-# What holds where the environment says nothing, and in place of what is wrong.
-DEFAULTS = {
-    "OTEL_TRACES_EXPORTER": "otlp",
-    "OTEL_METRICS_EXPORTER": "otlp",
-    "OTEL_LOGS_EXPORTER": "none",  # log lines already go to standard output, where most platforms collect them
-    "OTEL_TRACES_SAMPLER": "parentbased_always_on",
-    "OTEL_TRACES_SAMPLER_ARG": "1",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": protocol.DEFAULT_ENDPOINT,
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "10",
-    "OTEL_BSP_SCHEDULE_DELAY": "1000",
-    "OTEL_BSP_MAX_QUEUE_SIZE": "16384",  # the SDK's 2,048 spans overflow while a collector restarts
-    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
-    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",  # drops and failed exports are counted
-    "OTEL_SEMCONV_STABILITY_OPT_IN": "http",  # contrib's instrumentations still begin with the old names
-    # In characters. What clients write, a path or a user agent, must not fill the memory; stack traces stay whole.
-    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "4096",
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "131072",
-    **protocol.DEFAULTS,
-}
-
-
-def _installed(group: str, word: str) -> Callable[[str], object]:
-    return lambda value: all(n.strip() == word or entry_points(group=group, name=n.strip()) for n in value.split(","))
-
-
-def _like(pattern: str) -> Callable[[str], object]:
-    return re.compile(pattern, re.IGNORECASE).fullmatch
-
-
-def _number(low: float, high: float) -> Callable[[str], object]:
-    return lambda value: re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", value) and low <= float(value) <= high
-
-
-def _endpoint(value: str) -> object:
-    ports = re.findall(r"(?<=[\w\]]):(\d+)(?=/|$)", value)
-    return re.fullmatch(protocol.ENDPOINT_PATTERN, value, re.IGNORECASE) and all(int(port) < 65536 for port in ports)
-
-
-def _pem(path: str) -> object:
-    return Path(path).is_file() and os.access(path, os.R_OK) and b"-----BEGIN " in Path(path).read_bytes()
-
-
-_PAIRS = "a comma list of name=value"
-_HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
-
-_CODES = (
-    "OK|CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|UNAUTHENTICATED|"
-    "RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS"
-)
-
-_UNREAD = (
-    r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|PYTHON_FASTAPI_\w+|"
-    r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)"
-)
-
-# A key for docs/troubleshooting.md, which variables, what they accept, and that in words.
-RULES: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
-    # Once each: an exporter that stands twice would send everything twice.
-    (
-        "exporters",
-        r"(TRACES|METRICS|LOGS)_EXPORTER",
-        _like(r"none|console|otlp|console\s*,\s*otlp|otlp\s*,\s*console"),
-        "console, otlp, both or none",
-    ),
-    ("protocol", r"EXPORTER_OTLP_\w*PROTOCOL", _like(protocol.PROTOCOL), f"{protocol.PROTOCOL}, all that is installed"),
-    ("endpoint", r"EXPORTER_OTLP_\w*ENDPOINT", _endpoint, protocol.ENDPOINT),
-    ("timeout", r"EXPORTER_OTLP_\w*TIMEOUT", _number(0.001, 600), "a number of seconds up to 600 (not milliseconds)"),
-    (
-        "compression",
-        r"EXPORTER_OTLP_\w*COMPRESSION",
-        _like(protocol.COMPRESSION),
-        protocol.COMPRESSION.replace("|", " or "),
-    ),
-    ("file", r"EXPORTER_OTLP_\w*(CERTIFICATE|KEY)", _pem, "the path of a readable PEM file"),
-    (
-        "headers",
-        r"EXPORTER_OTLP_\w*HEADERS",
-        _like(_HEADERS),
-        _PAIRS,
-    ),  # any other the SDK drops, or cannot send, and logs in full
-    ("resource-attributes", r"RESOURCE_ATTRIBUTES", _like(r"([^\s=,]+\s*=[^,]*(,\s*|$))+"), _PAIRS),
-    (
-        "temporality",
-        r"EXPORTER_OTLP_\w+_PREFERENCE",
-        _like("cumulative|delta|lowmemory"),
-        "cumulative, delta or lowmemory",
-    ),
-    (
-        "aggregation",
-        r"EXPORTER_OTLP_\w+_AGGREGATION",
-        _like("(explicit|base2_exponential)_bucket_histogram"),
-        "a known histogram",
-    ),
-    (
-        "sampler",
-        r"TRACES_SAMPLER",
-        _like("(parentbased_)?(always_on|always_off|traceidratio)"),
-        "a sampler built into the SDK",
-    ),
-    ("sampler-argument", r"TRACES_SAMPLER_ARG", _number(0, 1), "a number from 0 to 1"),
-    ("propagators", r"PROPAGATORS", _installed("opentelemetry_propagator", "none"), "a list of installed propagators"),
-    (
-        "detectors",
-        r"\w+_DETECTORS",
-        _installed("opentelemetry_resource_detector", "*"),
-        "a list of installed resource detectors",
-    ),
-    (
-        "semantic-conventions",
-        r"SEMCONV_STABILITY_OPT_IN",
-        _like(r"(.*,)?\s*http(/dup)?\s*(,.*)?"),
-        "a list with http or http/dup in it",
-    ),
-    ("batch", r"B(S|LR)P_(MAX|SCHEDULE)\w+", _like(r"0*[1-9]\d{0,8}"), "a whole number above 0"),
-    ("interval", r"METRIC_EXPORT_\w+", _number(1, 1e9), "a number of milliseconds above 0"),
-    (
-        "exemplars",
-        r"METRICS_EXEMPLAR_FILTER",
-        _like("(?-i:always_(on|off)|trace_based)"),
-        "always_on, always_off or trace_based",
-    ),
-    ("limit", r"\w*(COUNT|LENGTH)_LIMIT", _like(r"\d{1,9}"), "a whole number, 0 or more"),
-    (
-        "retryable-codes",
-        r"PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",
-        _like(f"({_CODES})(,({_CODES}))*"),
-        "a comma list of gRPC status codes",
-    ),
-    ("switch", r"SDK_DISABLED|\w+_INSECURE|\w+_METRICS_ENABLED", _like("true|false"), "true or false"),
-    ("context", r"PYTHON_CONTEXT", _installed("opentelemetry_context", "contextvars_context"), "an installed context"),
-    ("unread", _UNREAD, _like("(?!)"), "left out: nothing in this service reads it"),
-)
-
+__all__ = ["BESIDE", "DEFAULTS", "RULES", "Problem", "judge", "settle"]
 
 # What no single value shows: the same, with a place for what is known only then.
 BESIDE = {
@@ -210,10 +77,12 @@ class _Judgement:
     def values(self) -> None:
         """Judge each value by all rules for its variable; report the first that refuses it."""
         for variable, value in self.given.items():
-            for key, names, accepts, expected in RULES if variable in self.settled else ():
-                if re.fullmatch(f"OTEL_({names})", variable) and not accepts(value):
-                    good = ",".join(item for item in value.split(",") if expected is _PAIRS and accepts(item.strip()))
-                    self.replace(key, variable, expected, good or DEFAULTS.get(variable, ""))
+            if variable not in self.settled:
+                continue
+            for rule in RULES:
+                if rule.is_for(variable) and not rule.accepts(value):
+                    instead = rule.salvage(value) or DEFAULTS.get(variable, "")
+                    self.replace(rule.key, variable, rule.expected, instead)
                     break
 
     def batches(self) -> None:
