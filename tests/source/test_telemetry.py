@@ -1,10 +1,7 @@
 """telemetry/ stays small, public and free of settings of its own."""
 
 import ast
-import io
 import re
-import tokenize
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,37 +74,6 @@ def test_functions_fit_on_a_screen() -> None:
     }
     assert lengths
     assert {name: length for name, length in lengths.items() if length > 60} == {}
-
-
-def tokens(path: Path) -> list[int]:
-    """Return how many tokens each line of code has; comments and docstrings are no code.
-
-    An f-string counts as one token, as it is before Python 3.12.
-    """
-    documented: set[int] = set()
-    for node in ast.walk(template.tree(path)):
-        kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
-            documented.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-    lines: Counter[int] = Counter()
-    inside = 0
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-        if not inside and token.type not in layout and token.start[0] not in documented:
-            lines[token.start[0]] += 1
-        kind = tokenize.tok_name[token.type]
-        inside += (kind == "FSTRING_START") - (kind == "FSTRING_END")
-    return sorted(lines.values())
-
-
-def test_lines_do_not_grow_denser() -> None:
-    """A line of telemetry/ holds no more tokens, in the mean and at the 95th percentile, than it did at its densest.
-
-    Well-read projects have about 6 and 15; a limit of lines would be kept by writing more into each.
-    """
-    counts = sorted(count for path in template.python(template.TELEMETRY) for count in tokens(path))
-    assert sum(counts) / len(counts) < 8.8
-    assert counts[len(counts) * 95 // 100] <= 24
 
 
 def test_only_deploy_names_an_endpoint() -> None:
