@@ -84,30 +84,21 @@ class Update:
         """Return the commit that the service was made from."""
         if made.commit:
             return template.commit(made.commit)
-        alike = self.most_alike(service, template, made)
+        files = evidence.had(service.top, service.prefix)
+        alike = evidence.commits(template.clone, template.directory, files, made.answers)
         if len(alike) == 1:
             return alike[0]
-        return self.nearest(service, template, made, alike[:CANDIDATES])
-
-    def most_alike(
-        self,
-        service: Service,
-        template: Template,
-        made: origin.Origin,
-    ) -> list[str]:
-        """Return the template's commits whose files are most like the service's."""
-        files = evidence.had(service.top, service.prefix)
-        return evidence.commits(template.clone, template.directory, files, made.answers)
+        return self.nearest(service, files, template, made, alike[:CANDIDATES])
 
     def nearest(
         self,
         service: Service,
+        files: evidence.Files,
         template: Template,
         made: origin.Origin,
         commits: list[str],
     ) -> str:
         """Return the commit whose render is most like the service; of equals the newest."""
-        files = evidence.had(service.top, service.prefix)
         nothing: dict[str, Any] = {}
         wanted = [(commit, nothing) for commit in commits]
         best = commits[0]
@@ -212,7 +203,8 @@ class Update:
         hint = "No commit of the template is like them"
         commit = "COMMIT"
         try:
-            best = self.most_alike(service, template, made)[0]
+            files = evidence.had(service.top, service.prefix)
+            best = evidence.commits(template.clone, template.directory, files, made.answers)[0]
         except RefusedError:
             best = old
         else:

@@ -101,3 +101,12 @@ def test_what_both_templates_state_is_equal() -> None:
     assert re.findall(version, texts[0]) == re.findall(version, texts[1]) != []
     hooks = [(folder / "hooks/post_gen_project.py").read_bytes() for folder in (ROOT, PIPELINE)]
     assert hooks[0] == hooks[1]
+
+
+def test_both_hooks_remove_the_same_empty_folders() -> None:
+    """Cookiecutter copies each hook alone, so remove_empty() stands in two files: they say the same."""
+    texts = [(folder / "hooks/pre_gen_project.py").read_text() for folder in (ROOT, PIPELINE)]
+    functions = [re.search(r"\ndef remove_empty\(.*?\n\n\n", text, re.DOTALL) for text in texts]
+    assert functions[0] is not None
+    assert functions[1] is not None
+    assert functions[0][0] == functions[1][0]
