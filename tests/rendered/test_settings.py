@@ -105,7 +105,7 @@ SENTENCES = [
         "underscore",
         {"OTEL_RESOURCE_ATTRIBUTES": "service_name=a"},
         (
-            "OTEL_RESOURCE_ATTRIBUTES='service_name=a' contains service_name: expected service.name."
+            "OTEL_RESOURCE_ATTRIBUTES='service_name=a' has an attribute with underscores: expected service.name."
             " Using 'service.name=a'."
         ),
     ),

@@ -31,7 +31,13 @@ SECRET = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 # Their lines may repeat secrets: what a receiver has answered, or a library has sent.
-LOGGERS = ("opentelemetry", "grpc", "requests", "urllib3", __package__)
+LOGGERS = (
+    "opentelemetry",
+    "grpc",
+    "requests",
+    "urllib3",
+    __package__,
+)
 # It masks each value before it quotes it. To mask the whole line would take closing quotes away.
 START_LINE = f"{__package__}.start_line"
 # These repeat what a caller has sent in a header, with a WARNING for each part of it.
@@ -47,6 +53,10 @@ MALFORMED = "a caller's trace headers (baggage, tracestate) are malformed, and n
 QUERY = re.compile(r"(?:\?|(?<!\s)#)\S+|&[^?=&#\s]*=\S+")
 PART = re.compile(r"([?&#](?:[^?=&#\s]*+=)?+)([^&#\s]+)")
 HEADER_NAME = re.compile("^[^=:]*[=:]")
+# They stand before the secret of an Authorization header.
+SCHEMES = ("bearer", "basic")
+SHORTEST = 3  # characters; to redact less would make a text unreadable
+SHORT = 8  # characters; a shorter secret may be a part of a word
 _known: set[str] = set()
 
 
@@ -70,7 +80,8 @@ def scrub(text: str) -> str:
 
 def scrub_url(url: str) -> str:
     """Return a URL scrubbed, all of it, even if it was recorded with spaces."""
-    return scrub(re.sub(r"\s", "%20", url))
+    without_spaces = re.sub(r"\s", "%20", url)
+    return scrub(without_spaces)
 
 
 def _scrubbed_query(query: re.Match[str]) -> str:
@@ -87,7 +98,8 @@ def _scrubbed_part(part: re.Match[str]) -> str:
 
 def is_secret(item: str) -> bool:
     """Return whether an item name=value holds a secret."""
-    return SECRET.fullmatch(item.strip()) is not None
+    stripped = item.strip()
+    return SECRET.fullmatch(stripped) is not None
 
 
 def learn(environ: Mapping[str, str]) -> None:
@@ -97,8 +109,9 @@ def learn(environ: Mapping[str, str]) -> None:
             continue
         for secret in _secrets(name.upper(), value):
             # Libraries repeat it as it was given, or decoded or encoded by percent signs.
-            forms = {secret, unquote(secret), quote(secret, safe="")}
-            _known.update(form for form in forms if len(form) > 2)
+            _known.add(secret)
+            _known.add(unquote(secret))
+            _known.add(quote(secret, safe=""))
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:
@@ -112,11 +125,12 @@ def _secrets(name: str, value: str) -> Iterator[str]:
     if "://" in value:
         for _, hidden in PART.findall(value):
             yield hidden
-    if "RESOURCE" in name:
-        for item in value.split(","):
-            if is_secret(item):
-                _, _, secret = item.partition("=")
-                yield secret.strip()
+    if "RESOURCE" not in name:
+        return
+    for item in value.split(","):
+        if is_secret(item):
+            _, _, secret = item.partition("=")
+            yield secret.strip()
 
 
 def _header_secrets(value: str) -> Iterator[str]:
@@ -129,17 +143,18 @@ def _header_secrets(value: str) -> Iterator[str]:
         header = HEADER_NAME.sub("", item)
         yield header.strip()
         for word in re.split(r"[\s;\"']+|%20", header):
-            if word.lower() not in ("bearer", "basic"):
+            if word.lower() not in SCHEMES:
                 yield word
 
 
 def mask(text: str) -> str:
     """Return a scrubbed text, with REDACTED for every secret that learn() has met, too."""
-    for secret in sorted(_known, key=len, reverse=True):
-        if secret not in text:
+    longest_first = sorted(_known, key=len, reverse=True)
+    for secret in longest_first:
+        if len(secret) < SHORTEST or secret not in text:
             continue
         pattern = re.escape(secret)
-        if len(secret) < 8:  # a short one may be part of a word
+        if len(secret) < SHORT:
             pattern = rf"(?<!\w){pattern}(?!\w)"
         text = re.sub(pattern, "REDACTED", text)
     return scrub(text)
@@ -159,14 +174,10 @@ class Masked(logging.Filter):
         """Let every record through, its secrets taken out; those of propagators rarely."""
         if is_below(record.name, PROPAGATORS):
             return self._replaced(record)
-        if is_below(record.name, LOGGERS) and record.name != START_LINE:
-            record.msg = mask(record.getMessage())
-            record.args = None
-            if record.exc_info:
-                formatter = logging.Formatter()
-                text = record.exc_text or formatter.formatException(record.exc_info)
-                record.exc_text = mask(text)
-                record.exc_info = None
+        if record.name == START_LINE:
+            return True
+        if is_below(record.name, LOGGERS):
+            _mask_record(record)
         return True
 
     def _replaced(self, record: logging.LogRecord) -> bool:
@@ -177,6 +188,17 @@ class Masked(logging.Filter):
         record.msg = MALFORMED
         record.args = None
         return True
+
+
+def _mask_record(record: logging.LogRecord) -> None:
+    message = record.getMessage()
+    record.msg = mask(message)
+    record.args = None
+    if record.exc_info:
+        formatter = logging.Formatter()
+        text = record.exc_text or formatter.formatException(record.exc_info)
+        record.exc_text = mask(text)
+        record.exc_info = None
 
 
 MASKED = Masked()  # one: a handler takes the same filter once

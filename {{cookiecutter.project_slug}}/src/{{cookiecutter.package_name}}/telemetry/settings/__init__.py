@@ -9,11 +9,19 @@ import os
 from collections.abc import Mapping
 
 from .. import masking
-from .judgement import Judgement, is_otel
 from .problem import REASONS, Problem
 from .rules import DEFAULTS, RULES
+from .validation import Validation, is_otel
 
-__all__ = ["DEFAULTS", "REASONS", "RULES", "Problem", "judge", "problems", "settle"]
+__all__ = [
+    "DEFAULTS",
+    "REASONS",
+    "RULES",
+    "Problem",
+    "judge",
+    "problems",
+    "settle",
+]
 
 # What settle() has found, for the log and for the doctor.
 problems: tuple[Problem, ...] = ()
@@ -24,8 +32,9 @@ def settle() -> None:
     global problems
     masking.learn(os.environ)
     settled, found = judge(os.environ)
-    for name in filter(is_otel, list(os.environ)):
-        del os.environ[name]
+    for name in list(os.environ):
+        if is_otel(name):
+            del os.environ[name]
     os.environ.update(settled)
     problems = tuple(found)
 
@@ -35,14 +44,14 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
 
     The result has no empty values: the specification treats them as unset.
     """
-    judgement = Judgement(environ)
-    judgement.remove_misspelt()
-    judgement.check_values()
-    judgement.fit_batches_into_queues()
-    judgement.copy_length_limit()
-    judgement.check_sampler_argument()
-    judgement.check_client_certificates()
-    judgement.check_service_name()
-    judgement.check_attributes()
-    judgement.unset_no_compression()
-    return judgement.settled, judgement.problems
+    validation = Validation(environ)
+    validation.remove_misspelt()
+    validation.check_values()
+    validation.fit_batches_into_queues()
+    validation.copy_length_limit()
+    validation.check_sampler_argument()
+    validation.check_client_certificates()
+    validation.check_service_name()
+    validation.check_attributes()
+    validation.unset_no_compression()
+    return validation.settled, validation.problems

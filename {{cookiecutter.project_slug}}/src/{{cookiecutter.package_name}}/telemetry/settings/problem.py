@@ -16,12 +16,12 @@ REASONS = {
         " To sample a share of all traces, set OTEL_TRACES_SAMPLER=parentbased_traceidratio."
     ),
     "secret": "contains a secret: expected none, because every span carries the attributes.",
-    "underscore": "contains {name}: expected {dotted}.",
+    "underscore": "has an attribute with underscores: expected {attribute}.",
     "unknown-service": (
         "names the service unknown_service, as the SDK does where a name is missing:"
         " expected the name of this service."
     ),
-    "shared-instance": "contains {dotted}: expected none, because each process makes its own.",
+    "shared-instance": "contains {attribute}: expected none, because each process makes its own.",
 }
 INVALID = "is ignored: expected {expected}."
 HIDDEN = " (value not shown)"
@@ -52,13 +52,9 @@ def reason(key: str, **facts: object) -> str:
 
 def show(variable: str, value: str) -> str:
     """Return ='value' without credentials, or HIDDEN if the value may be a secret."""
-    if "HEADER" in variable:
+    if _is_secret(variable, value):
         return HIDDEN
-    for item in value.split(","):
-        if masking.is_secret(item):
-            return HIDDEN
-    without_credentials = CREDENTIALS.sub(r"\1REDACTED@", value)
-    return f"={masking.mask(without_credentials)!r}"
+    return f"={_redacted(value)!r}"
 
 
 def show_rest(variable: str, value: str, rest: str) -> str:
@@ -66,6 +62,17 @@ def show_rest(variable: str, value: str, rest: str) -> str:
 
     A password that is cut at its comma does not look like one.
     """
-    if show(variable, value) == f"={value!r}":
-        return repr(rest)
-    return "its valid items"
+    if _is_secret(variable, value) or _redacted(value) != value:
+        return "its valid items"
+    return repr(rest)
+
+
+def _is_secret(variable: str, value: str) -> bool:
+    if "HEADER" in variable:
+        return True
+    return any(masking.is_secret(item) for item in value.split(","))
+
+
+def _redacted(value: str) -> str:
+    without_credentials = CREDENTIALS.sub(r"\1REDACTED@", value)
+    return masking.mask(without_credentials)

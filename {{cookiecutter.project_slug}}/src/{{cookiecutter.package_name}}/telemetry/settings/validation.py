@@ -23,15 +23,15 @@ def is_otel(name: str) -> bool:
     return name.upper().startswith("OTEL_")
 
 
-class Judgement:
-    """The OTEL_* variables as given and as corrected, and what was wrong with them."""
+class Validation:
+    """The OTEL_* variables as given and as settled, and what was wrong with them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.given: dict[str, str] = {}
-        for name in sorted(filter(is_otel, environ)):
-            value = environ[name].strip()
-            if value:
-                self.given[name] = value
+        for name, value in sorted(environ.items()):
+            stripped = value.strip()
+            if is_otel(name) and stripped:
+                self.given[name] = stripped
         self.settled = DEFAULTS | self.given
         self.problems: list[Problem] = []
 
@@ -65,8 +65,7 @@ class Judgement:
             if salvaged:
                 self._keep(rule.key, variable, salvaged, expected=rule.expected)
             else:
-                default = DEFAULTS.get(variable, "")
-                self._replace(rule.key, variable, default, expected=rule.expected)
+                self._replace(rule.key, variable, expected=rule.expected)
 
     def fit_batches_into_queues(self) -> None:
         """Make batches fit into their queues: the SDK raises on one that is larger."""
@@ -80,7 +79,8 @@ class Judgement:
             # A batch as large as the queue would be sent only when the queue is full.
             fitting = str(max(1, queue_size // 4))
             if self._is_as_given(batch):
-                self._replace("batch-and-queue", batch, fitting, queue=queue, size=queue_size)
+                facts = {"queue": queue, "size": queue_size}
+                self._replace("batch-and-queue", batch, fitting, **facts)
             self.settled[batch] = fitting
 
     def copy_length_limit(self) -> None:
@@ -94,13 +94,12 @@ class Judgement:
         """Refuse a ratio that the sampler does not read: all traces would be sampled."""
         argument = "OTEL_TRACES_SAMPLER_ARG"
         sampler = self.settled["OTEL_TRACES_SAMPLER"]
-        if "traceidratio" in sampler.lower() or not self._is_as_given(argument):
+        reads_it = "traceidratio" in sampler.lower()
+        samples_all = float(self.settled[argument]) == 1
+        if reads_it or samples_all or not self._is_as_given(argument):
             return
-        if float(self.settled[argument]) == 1:
-            return
-        default = DEFAULTS[argument]
         using = f"{sampler} without an argument"
-        self._replace("unused-argument", argument, default, using, sampler=sampler)
+        self._replace("unused-argument", argument, using=using, sampler=sampler)
 
     def check_client_certificates(self) -> None:
         """Refuse client certificates on which gRPC ends the process, or which it ignores."""
@@ -129,24 +128,23 @@ class Judgement:
         variable = "OTEL_RESOURCE_ATTRIBUTES"
         attributes = self.settled.get(variable, "")
         kept: list[str] = []
-        found: dict[str, dict[str, str]] = {}  # each problem's key, and what its sentence names
+        found: dict[str, str] = {}  # the key of each problem, and the attribute
         for item in attributes.split(","):
             if masking.is_secret(item):
-                found["secret"] = {}
+                found["secret"] = ""
                 continue
-            written, _, value = item.partition("=")
-            name = written.strip()
+            name, value = _name_and_value(item)
             dotted = DOTTED.get(name, name)
-            names = {"name": name, "dotted": dotted}
             if dotted != name:
-                found["underscore"] = names
-            key = _wrong_attribute(dotted, value.strip())
+                found["underscore"] = dotted
+            key = _wrong_attribute(dotted, value)
             if key:
-                found[key] = names
+                found[key] = dotted
             elif name:
-                kept.append(f"{dotted}={value.strip()}")
-        for key, names in found.items():
-            self._keep(key, variable, ",".join(kept), **names)
+                kept.append(f"{dotted}={value}")
+        rest = ",".join(kept)
+        for key, attribute in found.items():
+            self._keep(key, variable, rest, attribute=attribute)
 
     def unset_no_compression(self) -> None:
         """Give each signal a compression of its own, or none: the gRPC exporter refuses "none"."""
@@ -159,18 +157,42 @@ class Judgement:
 
     def _is_as_given(self, variable: str) -> bool:
         """Return whether a variable was given, and no check has changed it."""
-        return variable in self.given and self.settled.get(variable) == self.given[variable]
+        given = self.given.get(variable)
+        return given is not None and given == self.settled.get(variable)
+
+    def _refuse_file(self, key: str, variable: str, missing: str) -> None:
+        if variable in self.settled:
+            using = "no client certificate"
+            self._replace(key, variable, using=using, missing=missing)
+
+    def _keep(
+        self,
+        key: str,
+        variable: str,
+        rest: str,
+        **facts: object,
+    ) -> None:
+        """Use the rest of a list, and note the problem."""
+        using = "the attributes in the code"
+        if rest:
+            using = show_rest(variable, self.given[variable], rest)
+        self._replace(key, variable, rest, using, **facts)
 
     def _replace(
         self,
         key: str,
         variable: str,
-        value: str = "",
+        value: str | None = None,
         using: str = "",
         **facts: object,
     ) -> None:
-        """Put another value in a variable's place, or none, and note the problem."""
+        """Put a value in the place of a variable's, by default its default; note the problem.
+
+        An empty value unsets the variable.
+        """
         self.settled.pop(variable, None)
+        if value is None:
+            value = DEFAULTS.get(variable, "")
         if value:
             self.settled[variable] = value
         problem = Problem(
@@ -182,17 +204,6 @@ class Judgement:
         )
         self.problems.append(problem)
 
-    def _keep(self, key: str, variable: str, rest: str, **facts: object) -> None:
-        """Keep the rest of a list, and note the problem."""
-        using = "the attributes in the code"
-        if rest:
-            using = show_rest(variable, self.given[variable], rest)
-        self._replace(key, variable, rest, using, **facts)
-
-    def _refuse_file(self, key: str, variable: str, missing: str) -> None:
-        if variable in self.settled:
-            self._replace(key, variable, using="no client certificate", missing=missing)
-
 
 def _refusing_rule(variable: str, value: str) -> Rule | None:
     """Return the first rule that refuses a value."""
@@ -200,6 +211,11 @@ def _refusing_rule(variable: str, value: str) -> Rule | None:
         if rule.is_for(variable) and not rule.accepts(value):
             return rule
     return None
+
+
+def _name_and_value(item: str) -> tuple[str, str]:
+    name, _, value = item.partition("=")
+    return name.strip(), value.strip()
 
 
 def _wrong_attribute(name: str, value: str) -> str:
