@@ -79,8 +79,13 @@ class Validation:
             # A batch as large as the queue would be sent only when the queue is full.
             fitting = str(max(1, queue_size // 4))
             if self._is_as_given(batch):
-                facts = {"queue": queue, "size": queue_size}
-                self._replace("batch-and-queue", batch, fitting, **facts)
+                self._replace(
+                    "batch-and-queue",
+                    batch,
+                    fitting,
+                    queue=queue,
+                    size=queue_size,
+                )
             self.settled[batch] = fitting
 
     def copy_length_limit(self) -> None:
