@@ -152,6 +152,26 @@ def test_a_bad_setting_is_a_finding_and_an_error(
     assert "s3cret" not in report.out + report.err
 
 
+def test_what_was_logged_is_still_a_finding(projects: Projects) -> None:
+    """report() logs a bad setting once, however often it is called, and the doctor finds it afterwards."""
+    code = (
+        "from payment_service import telemetry; telemetry.report(); telemetry.report();"
+        " from payment_service.telemetry.doctor import choices; print([check.key for check in choices.checks()])"
+    )
+    project = projects("grpc")
+    done = subprocess.run(
+        [project / ".venv/bin/python", "-c", code],
+        cwd=project,
+        env=clean_environment() | {"OTEL_BSP_MAX_QUEUE_SIZE": "lots"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.count(" ERROR ") == 1, done.stdout
+    assert done.stdout.splitlines()[-1] == "['batch']"
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_a_choice_that_silences_is_a_finding(name: str, reports: Ahead[Report]) -> None:
     """What is legal is no ERROR at the start; the doctor says what comes of it, and where to change it."""

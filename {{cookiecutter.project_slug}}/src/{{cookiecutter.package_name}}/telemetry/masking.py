@@ -61,7 +61,7 @@ _known: set[str] = set()
 
 
 def is_below(logger: str, names: Sequence[str]) -> bool:
-    """Tell whether a logger has one of the names or is below it.
+    """Return whether a logger has one of the names or is below it.
 
     `requests.x` is below `requests`, and `requests_x` is not.
     """
@@ -91,9 +91,10 @@ def _scrubbed_query(query: re.Match[str]) -> str:
 def _scrubbed_part(part: re.Match[str]) -> str:
     name, value = part.groups()
     # Without a name or a letter it is punctuation, as in "(what?)".
-    if name.endswith("=") or re.search(r"\w", value):
-        return f"{name}REDACTED"
-    return part[0]
+    is_punctuation = not re.search(r"\w", value)
+    if is_punctuation and not name.endswith("="):
+        return part[0]
+    return f"{name}REDACTED"
 
 
 def is_secret(item: str) -> bool:
@@ -142,7 +143,8 @@ def _header_secrets(value: str) -> Iterator[str]:
     for item in value.split(","):
         header = HEADER_NAME.sub("", item)
         yield header.strip()
-        for word in re.split(r"[\s;\"']+|%20", header):
+        words = re.split(r"[\s;\"']+|%20", header)
+        for word in words:
             if word.lower() not in SCHEMES:
                 yield word
 

@@ -40,8 +40,10 @@ def line(resource: Mapping[str, Any]) -> str:
     for signal in variables.SIGNALS:
         fields[signal] = _destination(signal)
     fields["sampler"] = _sampler()
-    pairs = [f"{key}={_quoted(value)}" for key, value in fields.items()]
-    return f"telemetry: {' '.join(pairs)}"
+    words = ["telemetry:"]
+    for key, value in fields.items():
+        words.append(f"{key}={_quoted(value)}")
+    return " ".join(words)
 
 
 def _destination(signal: str) -> str:
@@ -56,8 +58,9 @@ def _destination(signal: str) -> str:
     if "console" in exporters:
         places.append("console")
     if "otlp" in exporters:
-        endpoint = os.environ[variables.variable(signal, "ENDPOINT")]
-        places.append(f"{masking.mask(endpoint)}({protocol.PROTOCOL})")
+        variable = variables.variable(signal, "ENDPOINT")
+        endpoint = masking.mask(os.environ[variable])
+        places.append(f"{endpoint}({protocol.PROTOCOL})")
     return ",".join(places) or "off"
 
 

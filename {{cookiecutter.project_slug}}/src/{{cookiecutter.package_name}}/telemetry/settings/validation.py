@@ -77,7 +77,8 @@ class Validation:
             if batch_size <= queue_size:
                 continue
             # A batch as large as the queue would be sent only when the queue is full.
-            fitting = str(max(1, queue_size // 4))
+            quarter = max(1, queue_size // 4)
+            fitting = str(quarter)
             if self._is_as_given(batch):
                 self._replace(
                     "batch-and-queue",
@@ -125,7 +126,8 @@ class Validation:
     def check_service_name(self) -> None:
         """Refuse the SDK's name for a service that has none."""
         variable = "OTEL_SERVICE_NAME"
-        if _is_unknown(self.settled.get(variable, "")):
+        service = self.settled.get(variable, "")
+        if _is_unknown(service):
             self._replace("unknown-service", variable, using="the name in the code")
 
     def check_attributes(self) -> None:
@@ -165,7 +167,12 @@ class Validation:
         given = self.given.get(variable)
         return given is not None and given == self.settled.get(variable)
 
-    def _refuse_file(self, key: str, variable: str, missing: str) -> None:
+    def _refuse_file(
+        self,
+        key: str,
+        variable: str,
+        missing: str,
+    ) -> None:
         if variable in self.settled:
             using = "no client certificate"
             self._replace(key, variable, using=using, missing=missing)
@@ -178,9 +185,10 @@ class Validation:
         **facts: object,
     ) -> None:
         """Use the rest of a list, and note the problem."""
+        given = self.given[variable]
         using = "the attributes in the code"
         if rest:
-            using = show_rest(variable, self.given[variable], rest)
+            using = show_rest(variable, given, rest)
         self._replace(key, variable, rest, using, **facts)
 
     def _replace(
