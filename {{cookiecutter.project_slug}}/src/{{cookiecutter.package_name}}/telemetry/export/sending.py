@@ -28,6 +28,7 @@ REASONS = {
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
     Verdict.EXHAUSTED: "the receiver does not take even one of them",
     Verdict.REFUSED: "the receiver refuses them for good",
+    Verdict.REJECTED: "the receiver rejects them and takes the rest of their batch",
     Verdict.UNSENT: "they cannot be encoded",
 }
 
@@ -77,6 +78,7 @@ class Sender:
             if answer.verdict is Verdict.TAKEN:
                 self.taken_at = time.monotonic()
                 single_refusals = 0
+                self._read_partial_success(answer, len(part))
                 continue
             if len(part) > 1 and answer.verdict is not Verdict.REFUSED:
                 parts += halves(part)
@@ -89,21 +91,32 @@ class Sender:
 
     def drop(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
-        self._dropped += len(part)
+        first = self._kind.name(part[0])
+        self._count(len(part), answer.verdict, f"{answer.text:.200}). The first is {first!r:.100}")
+
+    def _read_partial_success(self, answer: Answer, size: int) -> None:
+        """Count what a receiver rejects in its answer to a request that it takes."""
+        if answer.rejected:
+            text = f"{answer.text:.200}). They were among {size}"
+            self._count(answer.rejected, Verdict.REJECTED, text)
+        elif answer.text and self._throttle.allows(answer.text):
+            log.warning("The receiver takes %s, and says: %.200s", self._kind.plural, answer.text)
+
+    def _count(self, number: int, verdict: Verdict, text: str) -> None:
+        self._dropped += number
         if self._counter:
-            self._counter.add(len(part), {ERROR_TYPE: answer.verdict.value})
-        cause, _, _ = answer.text.partition(":")
+            self._counter.add(number, {ERROR_TYPE: verdict.value})
+        cause, _, _ = text.partition(":")
         if not self._throttle.allows(cause):
             return
         self._logged = self._dropped
         log.error(
-            "%d %s dropped, %d since the start: %s (%.200s). The first is %.100r",
-            len(part),
+            "%d %s dropped, %d since the start: %s (%s",
+            number,
             self._kind.plural,
             self._dropped,
-            REASONS[answer.verdict],
-            answer.text,
-            self._kind.name(part[0]),
+            REASONS[verdict],
+            text,
         )
 
     def log_dropped(self) -> None:

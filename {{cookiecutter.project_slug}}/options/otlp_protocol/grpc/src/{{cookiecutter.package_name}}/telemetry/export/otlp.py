@@ -13,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-from .answers import Answer, Verdict, remember
+from .answers import Answer, Verdict, remember, taken
 
 # These packages have no types; import_module() keeps mypy from reporting each use.
 grpc: Any = import_module("grpc")
@@ -95,7 +95,7 @@ def _answer(call: Any) -> Answer:
     reason = call.details() or "no reason given"
     text = f"{status}: {reason}"
     if status == "OK":
-        return Answer(Verdict.TAKEN)
+        return taken(call.result().SerializeToString())
     if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(text):
         return Answer(Verdict.TOO_LARGE, text)
     delay = retry_delay(call)
