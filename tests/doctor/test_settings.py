@@ -18,7 +18,7 @@ OTLP = "OTEL_EXPORTER_OTLP"
 # A name for the case, its protocol, what is set, the keys of the findings, and words that must be said.
 BAD = {
     "no scheme": ("http", {f"{OTLP}_ENDPOINT": "{address}"}, ["endpoint", "nothing-listens"], "http://host:port"),
-    "misspelt": ("grpc", {"OTEL_EXPORTER_OLTP_TIMEOUT": "9"}, ["misspelt"], f"spelt {OTLP}_TIMEOUT"),
+    "misspelt": ("grpc", {"OTEL_EXPORTER_OLTP_TIMEOUT": "9"}, ["misspelt"], f"Did you mean {OTLP}_TIMEOUT?"),
     "milliseconds": ("grpc", {f"{OTLP}_TIMEOUT": "10000"}, ["timeout"], "not milliseconds"),
     "sampler": ("grpc", {"OTEL_TRACES_SAMPLER": "ratio"}, ["sampler"], "a sampler built into the SDK"),
     "sampler's argument": (
@@ -31,19 +31,19 @@ BAD = {
         "grpc",
         {"OTEL_TRACES_SAMPLER_ARG": "0.1"},
         ["unused-argument"],
-        "OTEL_TRACES_SAMPLER be",
+        "OTEL_TRACES_SAMPLER=parentbased_always_on does not read it",
     ),
     "batch and queue": (
         "grpc",
         {"OTEL_BSP_MAX_QUEUE_SIZE": "10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "20"},
         ["batch-and-queue"],
-        "at most OTEL_BSP_MAX_QUEUE_SIZE",
+        "at most OTEL_BSP_MAX_QUEUE_SIZE=10",
     ),
     "compression": ("grpc", {f"{OTLP}_COMPRESSION": "zstd"}, ["compression"], "gzip or none"),
     "propagator": ("grpc", {"OTEL_PROPAGATORS": "tracecontext,baggage,xray"}, ["propagators"], "installed propagators"),
     "no CA file": ("grpc", {f"{OTLP}_CERTIFICATE": "/no/such.pem"}, ["file"], "a readable PEM file"),
     "no PEM in the CA file": ("grpc", {f"{OTLP}_CERTIFICATE": "pyproject.toml"}, ["file"], "a readable PEM file"),
-    "secret": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "db.password=s3cret,a=1"}, ["secret"], "free of secrets"),
+    "secret": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "db.password=s3cret,a=1"}, ["secret"], "contains a secret"),
     "underscore": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "service_name=a"}, ["underscore"], "service.name"),
     "unknown service": ("grpc", {"OTEL_SERVICE_NAME": "unknown_service"}, ["unknown-service"], "name of this service"),
     "shared instance": (
@@ -61,7 +61,7 @@ BAD = {
     ),
     "configuration file": ("grpc", {"OTEL_CONFIG_FILE": "otel.yaml"}, ["unread"], "nothing in this service reads it"),
     "headers": ("grpc", {f"{OTLP}_HEADERS": "authorization: Bearer s3cret"}, ["headers"], "a comma list of name=value"),
-    "key alone": ("grpc", {f"{OTLP}_CLIENT_KEY": "{pem}"}, ["pair"], f"set together with {OTLP}_CLIENT_CERTIFICATE"),
+    "key alone": ("grpc", {f"{OTLP}_CLIENT_KEY": "{pem}"}, ["pair"], f"expected {OTLP}_CLIENT_CERTIFICATE as well"),
 }
 # Legal, and yet by such a choice a healthy service is silent: the start names it in its one line, the doctor warns.
 SILENT = {

@@ -4,7 +4,6 @@ A provider that another set-up has installed stays, and gets nothing from here.
 """
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +24,7 @@ from .export.points import split_what_is_too_large
 from .export.retrying import RetryingExporter
 from .process import forks
 from .processors import BoundedLogProcessor, ScrubbingProcessor
+from .settings import variables
 from .user_files import span_attributes
 
 log = logging.getLogger(__name__)
@@ -111,17 +111,13 @@ def _stays(signal: str, current: object) -> bool:
 
 def _exporters(signal: str, builders: Mapping[str, Builder]) -> list[Any]:
     """Return the exporters that the signal's variable lists, without those that cannot start."""
-    variable = f"OTEL_{signal}_EXPORTER"
-    listed = os.environ[variable].lower()
     exporters = []
-    for item in listed.split(","):
-        name = item.strip()
-        if name == "none":
-            continue
+    for name in variables.exporters(signal):
         build = builders[name]
         try:
             exporters.append(build())
         except Exception:  # it may raise on anything, such as a CA file that is broken: serve on
+            variable = f"OTEL_{signal}_EXPORTER"
             log.exception("%s: %s cannot start and will send nothing", variable, name)
     return exporters
 
