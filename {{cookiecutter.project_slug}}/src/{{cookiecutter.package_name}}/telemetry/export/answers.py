@@ -57,19 +57,27 @@ def remember(answer: Answer) -> None:
     _this_thread.answer = answer
 
 
+def is_asking() -> bool:
+    """Return whether this thread is in ask()."""
+    return getattr(_this_thread, "is_asking", False)
+
+
 def ask(export: Callable[[Any], Any], data: Any) -> Answer:
     """Call an exporter's export(), which waits for the receiver, and return the last answer.
 
     The exporter's own result says only whether it failed.
     """
     _this_thread.answer = None
+    _this_thread.is_asking = True
+    succeeded = False
     problem = "the exporter could not make a request of it"
     try:
-        result = export(data)
+        succeeded = export(data).name == "SUCCESS"
     except Exception as error:  # noqa: BLE001, the gRPC exporter raises whatever its encoder raises
         problem = f"{type(error).__name__}: {error}"
-    else:
-        if result.name == "SUCCESS":
-            return _this_thread.answer or Answer(Verdict.TAKEN)
+    finally:
+        _this_thread.is_asking = False
     answer: Answer | None = _this_thread.answer
+    if succeeded:
+        return answer or Answer(Verdict.TAKEN)
     return answer or Answer(Verdict.UNSENT, problem)

@@ -11,6 +11,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from ..throttle import Throttle
 from .answers import Answer, Verdict, ask
 from .items import ItemKind
+from .outage import Backlog, Outage
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,19 @@ REASONS = {
 class Sender:
     """Sends parts of batches to one receiver; logs and counts what is dropped."""
 
-    def __init__(self, kind: ItemKind, export: Callable[[Part], Any]):
-        """Take the kind of items, and the function that exports a part."""
+    def __init__(
+        self,
+        kind: ItemKind,
+        export: Callable[[Part], Any],
+        receiver: str = "the receiver",
+        backlog: Backlog | None = None,
+    ):
+        """Take the kind of items, the function that exports a part, and what log lines need."""
         self.taken_at = float("-inf")  # when the receiver last took a part, by time.monotonic()
         self._kind = kind
         self._export = export
+        self._backlog = backlog
+        self._outage = Outage(kind.signal, receiver, backlog)
         self._dropped = 0
         self._logged = 0  # how many of the dropped items the last line included
         self._throttle = Throttle(SECONDS_BETWEEN_LINES)
@@ -71,11 +80,15 @@ class Sender:
         single_refusals = 0
         while parts:
             part = parts[-1]
+            began = time.time()
             answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
+                self._outage.failed(answer, began)
                 return answer
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
+                self._outage.taken()
+                self._settle(len(part))
                 self.taken_at = time.monotonic()
                 single_refusals = 0
                 self._read_partial_success(answer, len(part))
@@ -91,8 +104,13 @@ class Sender:
 
     def drop(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
+        self._settle(len(part))
         first = self._kind.name(part[0])
         self._count(len(part), answer.verdict, f"{answer.text:.200}). The first is {first!r:.100}")
+
+    def _settle(self, number: int) -> None:
+        if self._backlog:
+            self._backlog.settle(number)
 
     def _read_partial_success(self, answer: Answer, size: int) -> None:
         """Count what a receiver rejects in its answer to a request that it takes."""
