@@ -4,6 +4,7 @@ A provider that another set-up has installed stays, and gets nothing from here.
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from .export import otlp
 from .export.items import LOG_RECORDS, SPANS
 from .export.points import split_what_is_too_large
 from .export.retrying import RetryingExporter
+from .masking import mask
 from .process import forks
 from .processors import BoundedLogProcessor, ScrubbingProcessor
 from .settings import variables
@@ -123,17 +125,22 @@ def _exporters(signal: str, builders: Mapping[str, Builder]) -> list[Any]:
 
 
 def _otlp_spans() -> RetryingExporter:
-    return RetryingExporter(otlp.span_exporter(), SPANS)
+    return RetryingExporter(otlp.span_exporter(), SPANS, _receiver("traces"))
 
 
 def _otlp_metrics() -> Any:
     exporter = otlp.metric_exporter()
-    split_what_is_too_large(exporter)
+    split_what_is_too_large(exporter, _receiver("metrics"))
     return exporter
 
 
 def _otlp_log_records() -> RetryingExporter:
-    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS)
+    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS, _receiver("logs"))
+
+
+def _receiver(signal: str) -> str:
+    """Return the address of a signal's receiver, for log lines."""
+    return mask(os.environ[variables.variable(signal, "ENDPOINT")])
 
 
 def _hold_forks_while_exporting(exporter: Any) -> None:

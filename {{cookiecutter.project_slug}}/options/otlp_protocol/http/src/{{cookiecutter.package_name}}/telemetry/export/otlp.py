@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-from .answers import Answer, Verdict, remember
+from .answers import Answer, Verdict, remember, taken
 
 RETRYABLE = (429, 502, 503, 504)  # the statuses that OTLP lets a client retry
 TOO_LARGE = 413
@@ -111,7 +111,7 @@ def _answer(response: requests.Response) -> Answer:
     if response.is_redirect:
         text += f", redirected to {response.headers['location']}"
     if status < 300:
-        return Answer(Verdict.TAKEN, text)
+        return taken(response.content)
     if status in RETRYABLE:
         retry_after = response.headers.get("retry-after", "")
         return Answer(Verdict.AGAIN, text, _seconds(retry_after))
