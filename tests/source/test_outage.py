@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from .test_sending import telemetry as telemetry  # the fixture
-
 LOGGER = "telemetry_under_test.export.outage"
 
 
@@ -71,8 +69,10 @@ def test_an_outage_has_a_first_line_and_a_last_one(telemetry: Any, clock: Clock,
     assert lines() == [
         (
             "WARNING",
-            "traces: http://collector:4317 has taken nothing since 08:20:01Z. Waiting: 1, with room for 100; lost: 0. "
-            "Its last answer: UNAVAILABLE: refused",
+            (
+                "traces: http://collector:4317 has taken nothing since 08:20:01Z. Waiting: 1, with room for 100; lost: 0. "
+                "Its last answer: UNAVAILABLE: refused"
+            ),
         )
     ]
     outage.taken()

@@ -1,14 +1,12 @@
 """What a receiver answers decides what becomes of a batch: seen on answers that no network delays."""
 
-import importlib
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,23 +14,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from ..harness.waiting import wait_until
-from . import template
 
-NAME = "telemetry_under_test"
 Parts = Any
-
-
-@pytest.fixture(scope="module")
-def telemetry() -> Iterator[Parts]:
-    """Return modules of telemetry/, imported without the rest of their package."""
-    package = ModuleType(NAME)
-    package.__path__ = [str(template.PROJECT / template.TELEMETRY)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, NAME, package)
-        parts = ("answers", "sending", "retrying", "points", "items", "outage")
-        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.export.{part}") for part in parts})
-        for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
-            del sys.modules[part]
 
 
 class Receiver:

@@ -1,4 +1,4 @@
-"""Logs an outage of the receiver: when it begins, once a minute while it lasts, and when it is over."""
+"""Logs an outage of the receiver: when it begins, once a minute, and when it is over."""
 
 import logging
 import threading

@@ -18,5 +18,6 @@ def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
 
 
 def _is_not_about_an_attempt(record: logging.LogRecord) -> bool:
-    # An exporter logs each failed attempt, one a second. outage.py and sending.py say what it means.
-    return not (is_asking() and record.name.startswith("opentelemetry.exporter."))
+    # An exporter logs each failed attempt, one a second. outage.py and sending.py say more.
+    is_of_an_exporter = record.name.startswith("opentelemetry.exporter.")
+    return not (is_of_an_exporter and is_asking())
