@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 # What people made services from before the program moved: the service holds all of it in .template/.
 WITH_PROGRAM = Path(__file__).parent / "unreleased" / "0.4.0-with-program.tar.xz"
-SETTINGS = "src/payment_service/telemetry/settings.py"
+OWNED = "src/payment_service/telemetry/providers.py"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_service_that_holds_the_program_updates_itself(old: tuple[Path, Path])
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in (service / ".template").iterdir()) == ["answers.json", "update.py"]
     assert (service / ".template/update.py").read_bytes() == (PROJECT / ".template/update.py").read_bytes()
-    assert "In the next version" in (service / SETTINGS).read_text()
+    assert "In the next version" in (service / OWNED).read_text()
     commit(service)
     done = run(service, "make", "update-check")
     assert (done.returncode, "up to date" in done.stdout) == (0, True), done.stdout + done.stderr
@@ -126,7 +126,7 @@ def test_a_template_in_a_folder_of_its_repository(folder: str, past: History, ma
     commit(service)
     done = update(service, "--without-tests")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "In the next version" in (service / SETTINGS).read_text()
+    assert "In the next version" in (service / OWNED).read_text()
 
 
 @pytest.mark.parametrize("directory", ["../evil", "../../evil", "EVIL", "update/../../evil"])

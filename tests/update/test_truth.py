@@ -298,15 +298,15 @@ def test_markers_of_another_length_are_conflicts(size: int, make: Make) -> None:
     """With the attribute conflict-marker-size a conflict is labelled, listed and found as any other."""
     service = make()
     (service / ".gitattributes").write_text(f"* conflict-marker-size={size}\n")
-    settings = service / TELEMETRY / "settings.py"
-    settings.write_text(settings.read_text().replace('"""', f'"""{MINE}: ', 1))
+    owned = service / TELEMETRY / "providers.py"
+    owned.write_text(owned.read_text().replace('"""', f'"""{MINE}: ', 1))
     commit(service)
     done = update(service, "--without-tests")
-    assert (done.returncode, "settings.py: both sides changed it: keep" in done.stdout) == (1, True), done.stdout
-    assert f"{'<' * size} yours\n" in settings.read_text()
+    assert (done.returncode, "providers.py: both sides changed it: keep" in done.stdout) == (1, True), done.stdout
+    assert f"{'<' * size} yours\n" in owned.read_text()
     commit(service)
     done = update(service, "--check")
-    assert (done.returncode, "settings.py" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert (done.returncode, "providers.py" in done.stdout) == (1, True), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("memory", [True, False], ids=["both records", "answers.json only"])
@@ -326,7 +326,7 @@ def test_a_renamed_package_is_adopted(memory: bool, past: History, make: Make) -
     done = update(service, *template, advice, "--without-tests")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (service / "src/payment_service").exists()
-    assert "In the next version" in (service / "src/payments/telemetry/settings.py").read_text()
+    assert "In the next version" in (service / "src/payments/telemetry/providers.py").read_text()
     commit(service)
     assert update(service, "--check").returncode == 0
 
