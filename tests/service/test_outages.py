@@ -1,5 +1,6 @@
 """A collector that is away for a while costs no span and no user; what an endless outage costs is counted."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -68,8 +69,8 @@ def unique(receiver: Receiver) -> int:
 SPELLS = [(5, Fault.refuse(), 5), (8, Fault.black_hole(), 15), (8, Fault.refuse(), 30), (8, None, 0)]
 
 
-def live_through(protocol: Any, project: Path) -> tuple[int, Receiver, dict[str, list[float]]]:
-    """Run a service through the spells; return how many requests it had, what arrived, and p99 of each spell."""
+def live_through(protocol: Any, project: Path) -> tuple[int, Receiver, dict[str, list[float]], str]:
+    """Run a service through the spells; return how many requests it had, what arrived, p99 of each spell, its lines."""
     p99: dict[str, list[tuple[float, float]]] = {"up": [], "away": []}
     with (
         Receiver(protocol) as receiver,
@@ -86,19 +87,27 @@ def live_through(protocol: Any, project: Path) -> tuple[int, Receiver, dict[str,
                     receiver.fault = None
                     p99["away"].append((went, time.monotonic()))
         assert service.stop() < 6
-        return len(load.answered), receiver, {when: [load.p99(*spell) for spell in p99[when]] for when in p99}
+        seconds = {when: [load.p99(*spell) for spell in p99[when]] for when in p99}
+        return len(load.answered), receiver, seconds, service.output
 
 
 def test_outages_lose_nothing(projects: Projects) -> None:
-    """Away for 5, 15 and 30 s under 100 requests a second: every span arrives, and p99 does not move."""
+    """Away for 5, 15 and 30 s under 100 requests a second: every span arrives, and p99 does not move.
+
+    Each outage is one WARNING when it begins and one INFO when it is over, and nothing is an ERROR.
+    """
     with ThreadPoolExecutor(2) as pool:  # both at once: it takes more than a minute
         lives = [pool.submit(live_through, protocol, projects(protocol)) for protocol in ("grpc", "http")]
     for life in lives:
-        requests, receiver, p99 = life.result()
+        requests, receiver, p99, output = life.result()
         assert requests >= 0.95 * RATE * sum(up + away for up, _, away in SPELLS)
         assert unique(receiver) == 2 * requests
         # Medians, because a machine has its own bad moments; 10 ms is nothing that a user sees.
         assert median(p99["away"]) < max(1.5 * median(p99["up"]), 0.010)
+        told = re.findall(r"(WARNING|INFO|ERROR) \S*outage\S* traces: \S+ (has taken nothing|takes data again)", output)
+        assert told == [("WARNING", "has taken nothing"), ("INFO", "takes data again")] * 3, output
+        assert output.count("lost: 0.") >= 6
+        assert "ERROR" not in output
 
 
 def test_what_a_collector_refuses_is_not_sent_for_ever(protocol: Any, projects: Projects) -> None:

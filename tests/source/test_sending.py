@@ -66,7 +66,7 @@ def too_large_above(size: int) -> Callable[[list[int]], tuple[str, str]]:
 def test_what_is_too_large_is_split_down_to_the_item(telemetry: Parts, batch: list[int]) -> None:
     """All items that fit alone are taken, in their order and once; only those that alone do not fit are dropped."""
     sending, receiver = sender(telemetry, too_large_above(10))
-    assert sending.send([list(batch)]) is None
+    assert sending.send([list(batch)], 0.0) is None
     assert receiver.taken == [item for item in batch if item <= 10]
 
 
@@ -74,7 +74,7 @@ def test_what_is_too_large_is_split_down_to_the_item(telemetry: Parts, batch: li
 def test_an_item_that_cannot_be_encoded_costs_itself(telemetry: Parts, how: str, caplog: Any) -> None:
     """Where the exporter raises, or makes no request, the others are sent, and the one is named and counted."""
     sending, receiver = sender(telemetry, lambda part: (how, "surrogates") if "bad" in part else ("TAKEN", ""))
-    assert sending.send([["a", "b", "bad", "c"]]) is None
+    assert sending.send([["a", "b", "bad", "c"]], 0.0) is None
     assert receiver.taken == ["a", "b", "c"]
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("1 spans dropped, 1 since the start: they cannot be encoded (")
@@ -85,18 +85,18 @@ def test_a_refusal_is_final_and_logged_once(telemetry: Parts, caplog: Any) -> No
     """A refused batch is asked for once and dropped whole; the same cause is one line a minute, with the sum."""
     sending, receiver = sender(telemetry, lambda part: ("REFUSED", f"INVALID_ARGUMENT: {len(part)}"))
     for _ in range(3):
-        assert sending.send([[1, 2]]) is None
+        assert sending.send([[1, 2]], 0.0) is None
     assert len(receiver.asked) == 3
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     sending, _ = sender(telemetry, lambda _: ("REFUSED", "HTTP 400: x"))
-    sending.send([[1]])
+    sending.send([[1]], 0.0)
     assert len(caplog.records) == 2
 
 
 def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts, caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that takes not even one item gets 14 requests for a batch of 512, and not a thousand; all are counted in the one line."""
     sending, receiver = sender(telemetry, lambda _: ("EXHAUSTED", "RESOURCE_EXHAUSTED: quota"))
-    assert sending.send([[*range(512)]]) is None
+    assert sending.send([[*range(512)]], 0.0) is None
     assert "1 spans dropped" in caplog.records[0].getMessage()
     sending.log_dropped()
     assert caplog.records[-1].getMessage() == "512 spans dropped since the start"
@@ -111,9 +111,9 @@ def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
         lambda part: ("TOO_LARGE", "413") if len(part) > 2 else ("AGAIN", "503") if away.pop() else ("TAKEN", ""),
     )
     parts = [[1, 2, 3, 4]]
-    assert sending.send(parts) is None or parts  # the first half is taken
+    assert sending.send(parts, 0.0) is None or parts  # the first half is taken
     while parts:
-        sending.send(parts)
+        sending.send(parts, 0.0)
     assert receiver.taken == [1, 2, 3, 4]
 
 

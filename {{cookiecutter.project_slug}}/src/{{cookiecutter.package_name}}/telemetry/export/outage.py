@@ -9,8 +9,6 @@ from .answers import Answer
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 60.0  # while one outage lasts
-# A receiver that takes some batches and not others is no outage with each of them.
-SECONDS_OF_CALM = 10.0
 
 
 class Backlog:
@@ -56,50 +54,46 @@ class Outage:
         self._signal = signal
         self._receiver = receiver
         self._backlog = backlog
-        self._since: float | None = None  # a time of day, or None while the receiver is there
+        # Times by time.monotonic().
+        self._since: float | None = None  # None while the receiver is there
+        self._last_line = 0.0
+        self._last_taken = float("-inf")
         self._lost_before = 0
-        self._is_logged = False
-        self._last_line = float("-inf")
-        self._last_end = float("-inf")
 
-    def failed(self, answer: Answer, began: float) -> None:
-        """Note an attempt that may be repeated; `began` is when it did, by time.time()."""
+    def failed(self, answer: Answer, first_tried: float) -> None:
+        """Note that a batch was not taken, which was tried for the first time at `first_tried`."""
+        if first_tried < self._last_taken:
+            return  # others are taken: it is no outage, but something in this batch
+        now = time.monotonic()
         if self._since is None:
-            self._since = began
+            self._since = first_tried
             self._lost_before = self._lost()
-        if self._may_log():
-            self._is_logged = True
-            self._last_line = time.monotonic()
-            log.warning(
-                "%s: %s has taken nothing since %s. %s Its last answer: %.200s",
-                self._signal,
-                self._receiver,
-                time.strftime("%H:%M:%SZ", time.gmtime(self._since)),
-                self._what_waits(),
-                answer.text,
-            )
+        elif now - self._last_line < SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = now
+        began = time.time() - (now - self._since)
+        log.warning(
+            "%s: %s has taken nothing since %s. %s Its last answer: %.200s",
+            self._signal,
+            self._receiver,
+            time.strftime("%H:%M:%SZ", time.gmtime(began)),
+            self._what_waits(),
+            answer.text,
+        )
 
     def taken(self) -> None:
         """Note that the receiver has taken something."""
+        self._last_taken = time.monotonic()
         if self._since is None:
             return
-        if self._is_logged:
-            log.info(
-                "%s: %s takes data again, after %.0f s. %s",
-                self._signal,
-                self._receiver,
-                time.time() - self._since,
-                self._what_is_late(),
-            )
+        log.info(
+            "%s: %s takes data again, after %.0f s. %s",
+            self._signal,
+            self._receiver,
+            self._last_taken - self._since,
+            self._what_is_late(),
+        )
         self._since = None
-        self._is_logged = False
-        self._last_end = time.monotonic()
-
-    def _may_log(self) -> bool:
-        now = time.monotonic()
-        if now - self._last_line >= SECONDS_BETWEEN_LINES:
-            return True
-        return not self._is_logged and now - self._last_end >= SECONDS_OF_CALM
 
     def _what_waits(self) -> str:
         if self._backlog is None:

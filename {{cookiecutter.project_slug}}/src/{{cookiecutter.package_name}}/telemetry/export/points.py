@@ -39,11 +39,11 @@ def split_what_is_too_large(exporter: Any, receiver: str = "the receiver") -> No
     sender = Sender(POINTS, export_part, receiver)
 
     def export_in_parts(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
         parts = [[*points(data)]]
-        while answer := sender.send(parts):
+        while answer := sender.send(parts, began):
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
-            if time.monotonic() + pause > deadline:
+            if time.monotonic() + pause > began + timeout:
                 return sdk.MetricExportResult.FAILURE
             time.sleep(pause)
         return sdk.MetricExportResult.SUCCESS

@@ -18,6 +18,8 @@ def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
 
 
 def _is_not_about_an_attempt(record: logging.LogRecord) -> bool:
-    # An exporter logs each failed attempt, one a second. outage.py and sending.py say more.
-    is_of_an_exporter = record.name.startswith("opentelemetry.exporter.")
-    return not (is_of_an_exporter and is_asking())
+    # An exporter logs an ERROR for each failed attempt. outage.py and sending.py say more. It logs
+    # a WARNING only where its own attempts are turned on.
+    if record.levelno < logging.ERROR or not is_asking():
+        return True
+    return not record.name.startswith("opentelemetry.exporter.")

@@ -98,7 +98,7 @@ class RetryingExporter:
         self.prepare_shutdown()
         with self._sending:
             for batch in self._waiting:
-                self._sender.send(batch.parts)
+                self._sender.send(batch.parts, batch.began)
             self._waiting.clear()  # a worker thread that is still in export() ends there
         self._sender.log_dropped()
         self._exporter.shutdown()
@@ -138,7 +138,7 @@ class RetryingExporter:
         if pause > 0:
             return pause
         began = time.monotonic()
-        answer = self._sender.send(batch.parts)
+        answer = self._sender.send(batch.parts, batch.began)
         if answer:
             was_quick = time.monotonic() - began < PAUSE_SECONDS
             self._postpone(batch, answer, was_quick)

@@ -72,18 +72,18 @@ class Sender:
         parts.reverse()
         return parts
 
-    def send(self, parts: list[Part]) -> Answer | None:
+    def send(self, parts: list[Part], first_tried: float) -> Answer | None:
         """Send the parts, the last one first, and remove each that was taken or dropped.
 
+        `first_tried` is when their batch was tried for the first time, by time.monotonic().
         Return None when none is left, else the answer that says to send the last one again.
         """
         single_refusals = 0
         while parts:
             part = parts[-1]
-            began = time.time()
             answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
-                self._outage.failed(answer, began)
+                self._outage.failed(answer, first_tried)
                 return answer
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
