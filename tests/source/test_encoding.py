@@ -327,13 +327,13 @@ def test_the_exporters_own_encoder_takes_what_ours_fails_on(encoding: Any, caplo
     encoding.install(module, module)
     assert module.encode_spans([one_span()]) == encode_spans([one_span()])
     assert asked == []
-    broken = [one_span(start_time="yesterday")]
+    broken = [one_span(name=5)]
     assert [module.encode_spans(broken), module.encode_spans(broken)] == ["by stock"] * 2
     assert module.encode_logs([None]) == "by stock"
     assert asked == [broken, broken, [None]]
     assert [entry.levelno for entry in caplog.records] == [logging.WARNING] * 2
     assert caplog.records[0].getMessage() == (
-        "'encode_spans' fails on a batch (AttributeError: 'str' object has no attribute 'to_bytes'): "
+        "'encode_spans' fails on a batch (AttributeError: 'int' object has no attribute 'encode'): "
         "the exporter's own encoder takes it"
     )
 

@@ -19,7 +19,7 @@ LOG_RECORD = Message(logs_pb2.LogRecord)
 
 def encode_logs(records: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
     """Return a request, as the exporters' own encoder of this name does."""
-    resource_logs = []
+    content = b""
     for resource, by_scope in grouped(records, _log_record).items():
         scope_logs = []
         for scope, group in by_scope.items():
@@ -34,9 +34,9 @@ def encode_logs(records: Sequence[ReadableLogRecord]) -> ExportLogsServiceReques
             scope_logs=scope_logs,
             schema_url=resource.schema_url,
         )
-        resource_logs.append(encoded)
+        content += REQUEST.field("resource_logs", [encoded])
     request = ExportLogsServiceRequest()
-    request.ParseFromString(REQUEST.field("resource_logs", resource_logs))
+    request.ParseFromString(content)
     return request
 
 

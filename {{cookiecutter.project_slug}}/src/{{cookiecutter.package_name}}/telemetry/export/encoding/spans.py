@@ -27,7 +27,7 @@ REMOTE = LOCAL | trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 
 def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     """Return a request, as the exporters' own encoder of this name does."""
-    resource_spans = []
+    content = b""
     for resource, by_scope in grouped(spans, _span).items():
         scope_spans = []
         for scope, group in by_scope.items():
@@ -42,9 +42,9 @@ def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
             scope_spans=scope_spans,
             schema_url=resource.schema_url,
         )
-        resource_spans.append(encoded)
+        content += REQUEST.field("resource_spans", [encoded])
     request = ExportTraceServiceRequest()
-    request.ParseFromString(REQUEST.field("resource_spans", resource_spans))
+    request.ParseFromString(content)
     return request
 
 
