@@ -43,8 +43,10 @@ def _repeats(value: Any) -> bool:
 
 
 def _pair(key: str, value: Any) -> bytes:
-    name = utf8(key, key)
-    return KEY_VALUE(key=name, value=any_value(value, key))
+    return KEY_VALUE(
+        key=utf8(key, key),
+        value=any_value(value, key),
+    )
 
 
 _repeated_pair = lru_cache(maxsize=2048, typed=True)(_pair)
@@ -57,30 +59,34 @@ def any_value(value: Any, name: str) -> bytes:
 
 def _only_field(value: Any, name: str) -> bytes:
     """Return the field of AnyValue for the value's type."""
+    field = ANY_VALUE.field
     if value is None:
         return b""
     if isinstance(value, bool):
-        return ANY_VALUE.field("bool_value", value)
+        return field("bool_value", value)
     if isinstance(value, str):
-        return ANY_VALUE.field("string_value", utf8(value, name))
+        return field("string_value", utf8(value, name))
     if isinstance(value, int) and value in INT64:
-        return ANY_VALUE.field("int_value", value)
+        return field("int_value", value)
     if isinstance(value, float):
-        return ANY_VALUE.field("double_value", value)
+        return field("double_value", value)
     if isinstance(value, bytes):
-        return ANY_VALUE.field("bytes_value", value)
+        return field("bytes_value", value)
     return _field_of_many(value, name)
 
 
 def _field_of_many(value: Any, name: str) -> bytes:
+    field = ANY_VALUE.field
     if isinstance(value, Sequence):
         values = [any_value(item, name) for item in value]
-        return ANY_VALUE.field("array_value", ARRAY_VALUE(values=values))
+        array = ARRAY_VALUE(values=values)
+        return field("array_value", array)
     if isinstance(value, Mapping):
         pairs = {str(key): item for key, item in value.items()}
-        values = key_values(pairs)
-        return ANY_VALUE.field("kvlist_value", KEY_VALUE_LIST(values=values))
-    return ANY_VALUE.field("string_value", as_text(value, name))
+        pair_list = KEY_VALUE_LIST(values=key_values(pairs))
+        return field("kvlist_value", pair_list)
+    text = as_text(value, name)
+    return field("string_value", text)
 
 
 class Origin(NamedTuple):
@@ -92,12 +98,13 @@ class Origin(NamedTuple):
 
 Groups = dict[Origin, dict[Origin, list[bytes]]]  # items by resource and scope
 Encode = Callable[[Any], Any]
+Known = dict[int, Origin]  # by the id() of a resource or a scope
 
 
 def grouped(items: Sequence[Any], encode: Encode) -> Groups:
     """Return a batch's items, encoded and nested as in a request."""
     groups: Groups = {}
-    known: dict[int, Origin] = {}
+    known: Known = {}
     for item in items:
         resource = _once(known, item.resource, _resource)
         scope = _once(known, item.instrumentation_scope, _scope)
@@ -107,7 +114,7 @@ def grouped(items: Sequence[Any], encode: Encode) -> Groups:
     return groups
 
 
-def _once(known: dict[int, Origin], thing: Any, encode: Encode) -> Origin:
+def _once(known: Known, thing: Any, encode: Encode) -> Origin:
     """Encode an object the first time that it comes: a batch has few resources and scopes."""
     identity = id(thing)  # to hash a resource takes as long as to encode it
     if identity not in known:
@@ -117,16 +124,21 @@ def _once(known: dict[int, Origin], thing: Any, encode: Encode) -> Origin:
 
 def _resource(resource: Any) -> Origin:
     attributes = key_values(resource.attributes)
-    encoded = RESOURCE(attributes=attributes)
-    return Origin(encoded, utf8(resource.schema_url, "schema URL"))
+    return Origin(
+        message=RESOURCE(attributes=attributes),
+        schema_url=utf8(resource.schema_url, "schema URL"),
+    )
 
 
 def _scope(scope: Any) -> Origin:
     if scope is None:
         return Origin(SCOPE(), b"")
-    encoded = SCOPE(
+    message = SCOPE(
         name=utf8(scope.name, "scope name"),
         version=utf8(scope.version, "scope version"),
         attributes=key_values(scope.attributes),
     )
-    return Origin(encoded, utf8(scope.schema_url, "schema URL"))
+    return Origin(
+        message=message,
+        schema_url=utf8(scope.schema_url, "schema URL"),
+    )

@@ -20,7 +20,7 @@ EVENT = Message(trace_pb2.Span.Event)
 LINK = Message(trace_pb2.Span.Link)
 STATUS = Message(trace_pb2.Status)
 
-KINDS = {kind: trace_pb2.Span.SpanKind.Value(f"SPAN_KIND_{kind.name}") for kind in SpanKind}
+KINDS = {kind: kind.value + 1 for kind in SpanKind}  # 0 is "unspecified" in OTLP
 LOCAL = trace_pb2.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 REMOTE = LOCAL | trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 
