@@ -136,7 +136,7 @@ RECORD_FIELDS = st.fixed_dictionaries(
         "trace_flags": FLAGS,
         "severity_text": st.none() | TEXT,
         "severity_number": st.none() | st.sampled_from(SeverityNumber),
-        "body": VALUES,
+        "body": VALUES | st.dictionaries(st.integers(), TEXT, max_size=2),
         "attributes": ATTRIBUTES,
         "event_name": st.none() | TEXT,
     }

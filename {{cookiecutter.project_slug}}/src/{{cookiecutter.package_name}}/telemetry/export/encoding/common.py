@@ -1,17 +1,19 @@
-"""What spans and log records share: attributes, and the resource and the scope of an item.
+"""What spans and log records share: attributes, and how a request nests them.
 
-The messages are those of common.proto and resource.proto in opentelemetry/proto.
+The messages are those of common.proto, resource.proto and trace.proto in opentelemetry/proto.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 from .repair import as_text, utf8
-from .wire import Message, delimited
+from .wire import Encode, Message, delimited
 
 ANY_VALUE = Message(common_pb2.AnyValue)
 ARRAY_VALUE = Message(common_pb2.ArrayValue)
@@ -19,6 +21,10 @@ KEY_VALUE = Message(common_pb2.KeyValue)
 KEY_VALUE_LIST = Message(common_pb2.KeyValueList)
 RESOURCE = Message(resource_pb2.Resource)
 SCOPE = Message(common_pb2.InstrumentationScope)
+# The fields of the messages around log records have the same numbers.
+REQUEST = Message(ExportTraceServiceRequest)
+RESOURCE_SPANS = Message(trace_pb2.ResourceSpans)
+SCOPE_SPANS = Message(trace_pb2.ScopeSpans)
 
 INT64 = range(-(2**63), 2**63)
 SHORT_TEXT = 64  # characters
@@ -89,56 +95,58 @@ def _field_of_many(value: Any, name: str) -> bytes:
     return field("string_value", text)
 
 
-class Origin(NamedTuple):
-    """A resource or a scope."""
-
-    message: bytes
-    schema_url: bytes
+Groups = dict[bytes, dict[bytes, list[bytes]]]  # items by resource and scope
 
 
-Groups = dict[Origin, dict[Origin, list[bytes]]]  # items by resource and scope
-Encode = Callable[[Any], Any]
-Known = dict[int, Origin]  # by the id() of a resource or a scope
+def encoded_request(items: Sequence[Any], encode_item: Encode) -> bytes:
+    """Return an export request, which nests items by resource and scope."""
+    content = b""
+    for resource, by_scope in _grouped(items, encode_item).items():
+        scope_spans = []
+        for scope, group in by_scope.items():
+            fields = scope + SCOPE_SPANS.field("spans", group)
+            scope_spans.append(delimited(fields))
+        fields = resource + RESOURCE_SPANS.field("scope_spans", scope_spans)
+        content += REQUEST.field("resource_spans", [delimited(fields)])
+    return content
 
 
-def grouped(items: Sequence[Any], encode: Encode) -> Groups:
-    """Return a batch's items, encoded and nested as in a request."""
+def _grouped(items: Sequence[Any], encode_item: Encode) -> Groups:
     groups: Groups = {}
-    known: Known = {}
+    known: dict[int, bytes] = {}  # a batch has few resources and scopes; each is encoded once
     for item in items:
-        resource = _once(known, item.resource, _resource)
-        scope = _once(known, item.instrumentation_scope, _scope)
+        resource = _once(item.resource, _resource, known)
+        scope = _once(item.instrumentation_scope, _scope, known)
         by_scope = groups.setdefault(resource, {})
-        of_scope = by_scope.setdefault(scope, [])
-        of_scope.append(encode(item))
+        group = by_scope.setdefault(scope, [])
+        group.append(encode_item(item))
     return groups
 
 
-def _once(known: Known, thing: Any, encode: Encode) -> Origin:
-    """Encode an object the first time that it comes: a batch has few resources and scopes."""
+def _once(thing: Any, encode: Encode, known: dict[int, bytes]) -> bytes:
     identity = id(thing)  # to hash a resource takes as long as to encode it
     if identity not in known:
         known[identity] = encode(thing)
     return known[identity]
 
 
-def _resource(resource: Any) -> Origin:
-    attributes = key_values(resource.attributes)
-    return Origin(
-        message=RESOURCE(attributes=attributes),
-        schema_url=utf8(resource.schema_url, "schema URL"),
-    )
+def _resource(resource: Any) -> bytes:
+    """Return the fields of ResourceSpans that describe the resource."""
+    message = RESOURCE(attributes=key_values(resource.attributes))
+    schema_url = utf8(resource.schema_url, "schema URL")
+    field = RESOURCE_SPANS.field
+    return field("resource", message) + field("schema_url", schema_url)
 
 
-def _scope(scope: Any) -> Origin:
+def _scope(scope: Any) -> bytes:
+    """Return the fields of ScopeSpans that describe the scope."""
+    field = SCOPE_SPANS.field
     if scope is None:
-        return Origin(SCOPE(), b"")
+        return field("scope", SCOPE())
     message = SCOPE(
         name=utf8(scope.name, "scope name"),
         version=utf8(scope.version, "scope version"),
         attributes=key_values(scope.attributes),
     )
-    return Origin(
-        message=message,
-        schema_url=utf8(scope.schema_url, "schema URL"),
-    )
+    schema_url = utf8(scope.schema_url, "schema URL")
+    return field("scope", message) + field("schema_url", schema_url)

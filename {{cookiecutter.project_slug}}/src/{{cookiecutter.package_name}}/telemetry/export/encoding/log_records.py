@@ -7,36 +7,17 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.sdk._logs import ReadableLogRecord
 
-from .common import any_value, grouped, key_values
+from .common import any_value, encoded_request, key_values
 from .repair import utf8
 from .wire import Message
 
-REQUEST = Message(ExportLogsServiceRequest)
-RESOURCE_LOGS = Message(logs_pb2.ResourceLogs)
-SCOPE_LOGS = Message(logs_pb2.ScopeLogs)
 LOG_RECORD = Message(logs_pb2.LogRecord)
 
 
 def encode_logs(records: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
     """Return a request, as the exporters' own encoder of this name does."""
-    content = b""
-    for resource, by_scope in grouped(records, _log_record).items():
-        scope_logs = []
-        for scope, group in by_scope.items():
-            encoded = SCOPE_LOGS(
-                scope=scope.message,
-                log_records=group,
-                schema_url=scope.schema_url,
-            )
-            scope_logs.append(encoded)
-        encoded = RESOURCE_LOGS(
-            resource=resource.message,
-            scope_logs=scope_logs,
-            schema_url=resource.schema_url,
-        )
-        content += REQUEST.field("resource_logs", [encoded])
     request = ExportLogsServiceRequest()
-    request.ParseFromString(content)
+    request.ParseFromString(encoded_request(records, _log_record))
     return request
 
 

@@ -8,13 +8,10 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from .common import grouped, key_values
+from .common import encoded_request, key_values
 from .repair import utf8
 from .wire import Message
 
-REQUEST = Message(ExportTraceServiceRequest)
-RESOURCE_SPANS = Message(trace_pb2.ResourceSpans)
-SCOPE_SPANS = Message(trace_pb2.ScopeSpans)
 SPAN = Message(trace_pb2.Span)
 EVENT = Message(trace_pb2.Span.Event)
 LINK = Message(trace_pb2.Span.Link)
@@ -27,24 +24,8 @@ REMOTE = LOCAL | trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 
 def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     """Return a request, as the exporters' own encoder of this name does."""
-    content = b""
-    for resource, by_scope in grouped(spans, _span).items():
-        scope_spans = []
-        for scope, group in by_scope.items():
-            encoded = SCOPE_SPANS(
-                scope=scope.message,
-                spans=group,
-                schema_url=scope.schema_url,
-            )
-            scope_spans.append(encoded)
-        encoded = RESOURCE_SPANS(
-            resource=resource.message,
-            scope_spans=scope_spans,
-            schema_url=resource.schema_url,
-        )
-        content += REQUEST.field("resource_spans", [encoded])
     request = ExportTraceServiceRequest()
-    request.ParseFromString(content)
+    request.ParseFromString(encoded_request(spans, _span))
     return request
 
 
@@ -54,7 +35,7 @@ def _span(span: ReadableSpan) -> bytes:
         trace_id=_trace_id(context),
         span_id=_span_id(context),
         trace_state=_trace_state(context.trace_state),
-        parent_span_id=_parent_span_id(span.parent),
+        parent_span_id=_span_id(span.parent),
         name=utf8(span.name, "span name"),
         kind=KINDS[span.kind],
         start_time_unix_nano=span.start_time,
@@ -74,12 +55,6 @@ def _trace_state(state: TraceState) -> bytes:
     if not state:  # to_header() takes time
         return b""
     return utf8(state.to_header(), "trace state")
-
-
-def _parent_span_id(parent: SpanContext | None) -> bytes:
-    if not parent:
-        return b""
-    return _span_id(parent)
 
 
 def _event(event: Event) -> bytes:
@@ -123,5 +98,7 @@ def _trace_id(context: SpanContext) -> bytes:
     return context.trace_id.to_bytes(16, "big")
 
 
-def _span_id(context: SpanContext) -> bytes:
+def _span_id(context: SpanContext | None) -> bytes:
+    if not context:
+        return b""
     return context.span_id.to_bytes(8, "big")

@@ -4,6 +4,7 @@ A message is a sequence of fields. A field is a tag, which holds its number and 
 a content. A field that has its default value is left out.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from struct import Struct
 from typing import Any
@@ -31,30 +32,17 @@ def delimited(content: bytes) -> bytes:
     return varint(len(content)) + content
 
 
-fixed32 = Struct("<I").pack
-fixed64 = Struct("<Q").pack
-double = Struct("<d").pack
+Encode = Callable[[Any], bytes]
 
-# How the content of a field is encoded, by the type that its .proto file gives it.
-ENCODERS: dict[int, Any] = {
-    TYPES.TYPE_BOOL: varint,
-    TYPES.TYPE_ENUM: varint,
-    TYPES.TYPE_INT64: varint,
-    TYPES.TYPE_UINT32: varint,
-    TYPES.TYPE_FIXED32: fixed32,
-    TYPES.TYPE_FIXED64: fixed64,
-    TYPES.TYPE_DOUBLE: double,
-    TYPES.TYPE_STRING: delimited,
-    TYPES.TYPE_BYTES: delimited,
-    TYPES.TYPE_MESSAGE: bytes,  # as it is: a Message returns it after its length
-}
-WIRE_TYPES = {
-    varint: 0,
-    fixed64: 1,
-    double: 1,
-    delimited: 2,
-    bytes: 2,
-    fixed32: 5,
+# The wire type and the encoder of each type of a .proto file; all others are varints.
+VARINT: tuple[int, Encode] = (0, varint)
+CONTENTS: dict[int, tuple[int, Encode]] = {
+    TYPES.TYPE_FIXED64: (1, Struct("<Q").pack),
+    TYPES.TYPE_DOUBLE: (1, Struct("<d").pack),
+    TYPES.TYPE_STRING: (2, delimited),
+    TYPES.TYPE_BYTES: (2, delimited),
+    TYPES.TYPE_MESSAGE: (2, bytes),  # a Message has put the length before it
+    TYPES.TYPE_FIXED32: (5, Struct("<I").pack),
 }
 
 
@@ -65,12 +53,10 @@ class Message:
     """
 
     def __init__(self, message_class: Any):
-        self._fields: dict[str, Any] = {}
+        self._fields: dict[str, tuple[bytes, Encode]] = {}
         for field in message_class.DESCRIPTOR.fields:
-            encode = ENCODERS.get(field.type)
-            if not encode:  # a release may bring fields that are not used here
-                continue
-            tag = varint(field.number << 3 | WIRE_TYPES[encode])
+            wire_type, encode = CONTENTS.get(field.type, VARINT)
+            tag = varint(field.number << 3 | wire_type)
             if field.is_repeated:
                 encode = tag.join
             self._fields[field.name] = (tag, encode)
@@ -90,5 +76,4 @@ class Message:
     def field(self, name: str, value: Any) -> bytes:
         """Return one field, also if it has its default value."""
         tag, encode = self._fields[name]
-        content: bytes = encode(value)
-        return tag + content
+        return tag + encode(value)
