@@ -3,8 +3,10 @@
 import importlib
 import logging
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPMethod, HTTPStatus
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -60,10 +62,16 @@ def quiet() -> Iterator[None]:
 
 # What an item can carry.
 
+
+class Ratio(float):
+    """A subclass, as numpy has one."""
+
+
 UINT64 = st.integers(0, 2**64 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 127, 128, 2**63 - 1, -(2**63)])
 TEXT = st.text(max_size=80) | st.sampled_from(["", "a" * 63, "a" * 64, "a" * 127, "a" * 128, "ä" * 64, "a" * 20_000])
-SCALARS = st.none() | st.booleans() | INT64 | st.floats() | TEXT | st.binary(max_size=200)
+SUBCLASSES = st.sampled_from([HTTPStatus.OK, HTTPMethod.GET, re.IGNORECASE | re.DOTALL, Ratio(1.5)])
+SCALARS = SUBCLASSES | st.none() | st.booleans() | INT64 | st.floats() | TEXT | st.binary(max_size=200)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(TEXT, inner, max_size=4),

@@ -26,7 +26,8 @@ REQUEST = Message(ExportTraceServiceRequest)
 RESOURCE_SPANS = Message(trace_pb2.ResourceSpans)
 SCOPE_SPANS = Message(trace_pb2.ScopeSpans)
 
-INT64 = range(-(2**63), 2**63)
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
 SHORT_TEXT = 64  # characters
 
 
@@ -72,8 +73,8 @@ def _only_field(value: Any, name: str) -> bytes:
         return field("bool_value", value)
     if isinstance(value, str):
         return field("string_value", utf8(value, name))
-    if isinstance(value, int) and value in INT64:
-        return field("int_value", value)
+    if isinstance(value, int) and INT64_MIN <= value <= INT64_MAX:
+        return field("int_value", int(value))
     if isinstance(value, float):
         return field("double_value", value)
     if isinstance(value, bytes):
