@@ -1,4 +1,4 @@
-"""Lay options/<answer>/<value>/ over the project, for the values that were chosen, and delete options/."""
+"""Copy options/<answer>/<value>/ over the project, for the values that were chosen, and delete options/."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 
 def main(answers: Mapping[str, str], project: Path) -> None:
-    """Merge one room of each question into the project; rooms never share a path, so their order is no matter."""
+    """Copy one folder of each question into the project. They never share a path, so the order does not matter."""
     options = project / "options"
     for question in options.iterdir():
         shutil.copytree(question / answers[question.name], project, dirs_exist_ok=True)

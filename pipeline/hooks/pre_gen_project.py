@@ -1,4 +1,4 @@
-"""Refuse bad answers before anything is written: one sentence for each, with the shape wanted and the value given."""
+"""Refuse bad answers before anything is written: one sentence each, with the expected form and the value given."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
-# The answers as they were given, before Cookiecutter evaluated them. It tells only hooks that it runs itself.
+# The answers as given, before Cookiecutter evaluated them. Only hooks that Cookiecutter itself runs get them.
 GIVEN = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
 LABEL = r"(?![^.:]{64})[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -37,18 +37,18 @@ def problems(answers: Mapping[str, str], given: Mapping[str, str]) -> Iterator[s
 
 
 def remove_empty(folder: Path, top: Path) -> None:
-    """Remove the folder, and those above it, that are empty, up to `top`."""
+    """Remove this folder and the ones above it, below `top`, while they are empty."""
     while folder != top and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
 
 
 def main() -> int:
-    """Print what is wrong on standard error; return 1 if anything is, so that Cookiecutter stops."""
+    """Print each problem on standard error. Return 1 if there is one, so that Cookiecutter stops."""
     found = list(problems(ANSWERS, GIVEN))
     for sentence in found:
         print(sentence, file=sys.stderr)
-    if "/" in ANSWERS["pipeline_slug"]:  # Cookiecutter made a folder for each slash, and removes only one
+    if "/" in ANSWERS["pipeline_slug"]:  # Cookiecutter removes only one of the folders that the slashes made
         remove_empty(Path.cwd(), Path(ANSWERS.get("_output_dir", ".")).resolve())
     return 1 if found else 0
 

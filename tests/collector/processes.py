@@ -10,13 +10,14 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from ..harness.certificates import Authority
 from ..harness.service import free_port
+from ..harness.waiting import wait_until
 
 BACKEND = Path(__file__).with_name("backend.yaml")
 LOCAL = "127.0.0.1"
@@ -58,12 +59,17 @@ class Collector:
         with self.log.open("ab") as log:
             environment = {"PATH": os.environ["PATH"]} | self.variables
             self._process = subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
-        end = time.monotonic() + 30
-        while self._get(self.health, "/")[0] != 200:
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.kill()
-                raise RuntimeError(f"the Collector did not become healthy:\n{self.log.read_text()}")
-            time.sleep(0.05)
+        with suppress(TimeoutError):
+            wait_until(lambda: self._healthy() or self._ended(), "a healthy Collector", 30, pause=0.05)
+        if not self._healthy():
+            self.kill()
+            raise RuntimeError(f"the Collector did not become healthy:\n{self.log.read_text()}")
+
+    def _healthy(self) -> bool:
+        return self._get(self.health, "/")[0] == 200
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def stop(self) -> float:
         """End it by SIGTERM; return the seconds that it took."""

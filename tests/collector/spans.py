@@ -11,6 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from ..harness.waiting import wait_until
+
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 ATTRIBUTES = {
     "http.request.method": "POST",
@@ -98,8 +100,11 @@ class Sender:
 
     def send(self, payload: bytes) -> None:
         """Send one request and wait until it is taken; try again for 30 s, as an exporter does."""
-        end = time.monotonic() + 30
-        while (status := self.offer(payload)) != "OK":
-            if status != "UNAVAILABLE" or time.monotonic() > end:
-                raise RuntimeError(f"a request of {len(payload):,} bytes was refused: {status}")
-            time.sleep(0.5)
+
+        def answer() -> str:
+            status = self.offer(payload)
+            return "" if status == "UNAVAILABLE" else status
+
+        status = wait_until(answer, "a receiver that is available", 30, pause=0.5)
+        if status != "OK":
+            raise RuntimeError(f"a request of {len(payload):,} bytes was refused: {status}")

@@ -1,9 +1,9 @@
 """Each alert fires on its fault and not before, says what to do, and asks for metrics that there really are."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from ..conftest import Projects
 from ..harness.receiver import Receiver
 from ..harness.service import Service
+from ..harness.waiting import wait_until
 from ..rendered.tools import judge
 from .processes import Pipeline
 from .spans import Sender, request, span
@@ -144,13 +145,14 @@ def test_the_collector_has_these_metrics(
 
 
 def wait_for(pipeline: Pipeline, names: set[str]) -> set[str]:
-    """Return the metrics that agent and first gateway serve, once these are there, or after 30 s."""
-    end = time.monotonic() + 30
-    while True:
-        served = pipeline.agent.scrape().keys() | pipeline.gateways[0].scrape().keys()
-        if names <= served or time.monotonic() > end:
-            return served
-        time.sleep(0.5)
+    """Return the metrics that agent and first gateway serve, once these are there; wait for at most 30 s."""
+
+    def served() -> set[str]:
+        return pipeline.agent.scrape().keys() | pipeline.gateways[0].scrape().keys()
+
+    with suppress(TimeoutError):
+        wait_until(lambda: names <= served(), "the metrics", 30, pause=0.5)
+    return served()
 
 
 @pytest.mark.slow

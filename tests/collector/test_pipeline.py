@@ -9,6 +9,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,7 @@ import pytest
 
 from ..conftest import Projects
 from ..harness.service import Service
+from ..harness.waiting import wait_until
 from ..manifests.table import PROTOCOLS, telemetry
 from .processes import Arrived, Pipeline
 from .spans import Sender, request, span
@@ -45,13 +47,14 @@ class Story:
 
 
 def wait(pipeline: Pipeline, traces: set[str], seconds: float) -> None:
-    """Wait until these traces are there with all their spans, or the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Wait until these traces are there with all their spans, or the time is over: what is missing is counted later."""
+
+    def whole() -> bool:
         arrived = pipeline.traces()
-        if all(len(arrived.get(trace, ())) >= len(SPANS) for trace in traces):
-            return
-        time.sleep(0.5)
+        return all(len(arrived.get(trace, ())) >= len(SPANS) for trace in traces)
+
+    with suppress(TimeoutError):
+        wait_until(whole, "all traces", seconds, pause=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +202,5 @@ def test_both_protocols_are_taken(protocol: str, sampled: Pipeline, projects: Pr
         assert [service.post(4999) for _ in range(5)] == [201] * 5
         service.stop()
     assert sampled.agent.scrape()["otelcol_receiver_accepted_spans"] - before == 10
-    end = time.monotonic() + 20
-    while sampled.agent.scrape().get("otelcol_exporter_sent_metric_points", 0) == 0 and time.monotonic() < end:
-        time.sleep(0.2)
-    assert sampled.agent.scrape()["otelcol_exporter_sent_metric_points"] > 0
+    sent = "otelcol_exporter_sent_metric_points"
+    assert wait_until(lambda: sampled.agent.scrape().get(sent, 0), sent, 20, pause=0.2) > 0

@@ -4,9 +4,8 @@ import http.client
 import os
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import yaml
 from ..conftest import Projects
 from ..harness.receiver import Receiver
 from ..harness.service import Service, free_port
+from ..harness.waiting import wait_until
 from ..manifests.table import PROTOCOLS, telemetry
 from .processes import Collector, Pipeline
 from .spans import Sender, request, span
@@ -57,10 +57,12 @@ def knock(pipeline: Pipeline, door: str, token: str, payload: bytes) -> str:
 
     A gateway that has not reached its peer yet is unavailable, and is asked again for 30 s.
     """
-    end = time.monotonic() + 30
-    while (answer := ask(pipeline, door, token, payload)) == "UNAVAILABLE" and time.monotonic() < end:
-        time.sleep(0.5)
-    return answer
+
+    def answer() -> str:
+        status = ask(pipeline, door, token, payload)
+        return "" if status == "UNAVAILABLE" else status
+
+    return wait_until(answer, "a gateway that is available", 30, pause=0.5)
 
 
 def ask(pipeline: Pipeline, door: str, token: str, payload: bytes) -> str:
@@ -73,11 +75,9 @@ def ask(pipeline: Pipeline, door: str, token: str, payload: bytes) -> str:
 
 
 def wait(pipeline: Pipeline, wanted: set[str]) -> set[str]:
-    """Return the spans that have arrived, once these are among them, or after 20 s."""
-    end = time.monotonic() + 20
-    while not wanted <= (arrived := pipeline.span_ids()) and time.monotonic() < end:
-        time.sleep(0.2)
-    return arrived
+    """Return the spans that have arrived, once these are among them; wait for at most 20 s."""
+    wait_until(lambda: wanted <= pipeline.span_ids(), f"{len(wanted)} spans", 20, pause=0.2)
+    return pipeline.span_ids()
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -106,12 +106,13 @@ def test_two_tokens_are_good_while_one_replaces_the_other(guarded: Pipeline) -> 
         replacement = guarded.client_tokens.with_suffix(".new")
         replacement.write_text(tokens)
         replacement.rename(guarded.client_tokens)
-        end = time.monotonic() + 10
-        while (found := [knock(guarded, "4317", token, payload) for token in (old, new)]) != expected:
-            if time.monotonic() > end:
-                break
-            time.sleep(0.1)
-        return found
+
+        def found() -> list[str]:
+            return [knock(guarded, "4317", token, payload) for token in (old, new)]
+
+        with suppress(TimeoutError):
+            wait_until(lambda: found() == expected, "the new tokens", 10, pause=0.1)
+        return found()
 
     for tokens, expected in (
         (f"{old} # until December\n\n{new}\n", ["OK", "OK"]),
@@ -194,9 +195,7 @@ def test_plaintext_carries_no_token(binary: Path, rendered: Callable[..., Path],
         with Collector(binary, configuration, tmp_path / "compose", *arguments, **variables):
             with Sender(f"127.0.0.1:{port}") as sender:
                 sender.send(errors()[0])
-            end = time.monotonic() + 10
-            while len(jaeger.spans) < SPANS and time.monotonic() < end:
-                time.sleep(0.1)
+            jaeger.wait_for(lambda seen: len(seen.spans) >= SPANS)
         assert len(jaeger.spans) == SPANS
         assert all("authorization" not in sent.headers for sent in jaeger.requests)
         with pytest.raises(RuntimeError, match="require transport level security"):

@@ -18,7 +18,7 @@ OTLP = "OTEL_EXPORTER_OTLP"
 # A name for the case, its protocol, what is set, the keys of the findings, and words that must be said.
 BAD = {
     "no scheme": ("http", {f"{OTLP}_ENDPOINT": "{address}"}, ["endpoint", "nothing-listens"], "http://host:port"),
-    "misspelt": ("grpc", {"OTEL_EXPORTER_OLTP_TIMEOUT": "9"}, ["misspelt"], f"spelt {OTLP}_TIMEOUT"),
+    "misspelt": ("grpc", {"OTEL_EXPORTER_OLTP_TIMEOUT": "9"}, ["misspelt"], f"Did you mean {OTLP}_TIMEOUT?"),
     "milliseconds": ("grpc", {f"{OTLP}_TIMEOUT": "10000"}, ["timeout"], "not milliseconds"),
     "sampler": ("grpc", {"OTEL_TRACES_SAMPLER": "ratio"}, ["sampler"], "a sampler built into the SDK"),
     "sampler's argument": (
@@ -31,19 +31,19 @@ BAD = {
         "grpc",
         {"OTEL_TRACES_SAMPLER_ARG": "0.1"},
         ["unused-argument"],
-        "OTEL_TRACES_SAMPLER be",
+        "OTEL_TRACES_SAMPLER=parentbased_always_on does not read it",
     ),
     "batch and queue": (
         "grpc",
         {"OTEL_BSP_MAX_QUEUE_SIZE": "10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "20"},
         ["batch-and-queue"],
-        "at most OTEL_BSP_MAX_QUEUE_SIZE",
+        "at most OTEL_BSP_MAX_QUEUE_SIZE=10",
     ),
     "compression": ("grpc", {f"{OTLP}_COMPRESSION": "zstd"}, ["compression"], "gzip or none"),
     "propagator": ("grpc", {"OTEL_PROPAGATORS": "tracecontext,baggage,xray"}, ["propagators"], "installed propagators"),
     "no CA file": ("grpc", {f"{OTLP}_CERTIFICATE": "/no/such.pem"}, ["file"], "a readable PEM file"),
     "no PEM in the CA file": ("grpc", {f"{OTLP}_CERTIFICATE": "pyproject.toml"}, ["file"], "a readable PEM file"),
-    "secret": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "db.password=s3cret,a=1"}, ["secret"], "free of secrets"),
+    "secret": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "db.password=s3cret,a=1"}, ["secret"], "contains a secret"),
     "underscore": ("grpc", {"OTEL_RESOURCE_ATTRIBUTES": "service_name=a"}, ["underscore"], "service.name"),
     "unknown service": ("grpc", {"OTEL_SERVICE_NAME": "unknown_service"}, ["unknown-service"], "name of this service"),
     "shared instance": (
@@ -61,7 +61,7 @@ BAD = {
     ),
     "configuration file": ("grpc", {"OTEL_CONFIG_FILE": "otel.yaml"}, ["unread"], "nothing in this service reads it"),
     "headers": ("grpc", {f"{OTLP}_HEADERS": "authorization: Bearer s3cret"}, ["headers"], "a comma list of name=value"),
-    "key alone": ("grpc", {f"{OTLP}_CLIENT_KEY": "{pem}"}, ["pair"], f"set together with {OTLP}_CLIENT_CERTIFICATE"),
+    "key alone": ("grpc", {f"{OTLP}_CLIENT_KEY": "{pem}"}, ["pair"], f"expected {OTLP}_CLIENT_CERTIFICATE as well"),
 }
 # Legal, and yet by such a choice a healthy service is silent: the start names it in its one line, the doctor warns.
 SILENT = {
@@ -150,6 +150,26 @@ def test_a_bad_setting_is_a_finding_and_an_error(
     if "{address}" not in "".join(variables.values()):
         assert start(projects(protocol), given) == [sentence]
     assert "s3cret" not in report.out + report.err
+
+
+def test_what_was_logged_is_still_a_finding(projects: Projects) -> None:
+    """report() logs a bad setting once, however often it is called, and the doctor finds it afterwards."""
+    code = (
+        "from payment_service import telemetry; telemetry.report(); telemetry.report();"
+        " from payment_service.telemetry.doctor import choices; print([check.key for check in choices.checks()])"
+    )
+    project = projects("grpc")
+    done = subprocess.run(
+        [project / ".venv/bin/python", "-c", code],
+        cwd=project,
+        env=clean_environment() | {"OTEL_BSP_MAX_QUEUE_SIZE": "lots"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.count(" ERROR ") == 1, done.stdout
+    assert done.stdout.splitlines()[-1] == "['batch']"
 
 
 @pytest.mark.parametrize("name", SILENT)

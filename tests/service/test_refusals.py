@@ -93,6 +93,30 @@ def test_metrics_that_are_too_large_are_split(protocol: Any, projects: Projects)
     assert len({point.attributes["name"] for point in receiver.metrics if point.name == "points"}) == 600
 
 
+def test_what_a_partial_success_rejects_is_counted_and_told_once(protocol: Any, projects: Projects) -> None:
+    """A receiver that takes two batches without 3 spans each: 6 are counted, and one line says why."""
+    steps: Steps = [("span", "first", 10, 5), ("pause", "", 1.5, 1), ("span", "second", 10, 5)]
+    with Receiver(protocol) as receiver:
+        receiver.fault = Fault.partial_success(3, "the quota is used up", signal="traces")
+        printed = produce(projects(protocol), receiver, steps)
+    assert names(receiver) == {"first": 2, "second": 2}
+    assert lost(receiver) == {"rejected": 6}
+    lines = [line for line in printed.splitlines() if "the quota is used up" in line]
+    assert len(lines) == 1
+    assert "3 spans dropped" in lines[0]
+    assert "6 spans dropped since the start" in printed
+
+
+def test_what_a_receiver_that_takes_everything_says_is_told(protocol: Any, projects: Projects) -> None:
+    """A partial success that rejects nothing is a warning of the receiver's: nothing is counted."""
+    with Receiver(protocol) as receiver:
+        receiver.fault = Fault.partial_success(0, "this attribute is deprecated", signal="traces")
+        printed = produce(projects(protocol), receiver, [("span", "small", 10, 5)])
+    assert names(receiver) == {"small": 5}
+    assert lost(receiver) == {}
+    assert printed.count("WARNING") == printed.count("this attribute is deprecated") == 1
+
+
 @pytest.mark.parametrize(
     ("code", "status"), [(grpc.StatusCode.INVALID_ARGUMENT, 400), (grpc.StatusCode.INTERNAL, 500)], ids=["4xx", "5xx"]
 )

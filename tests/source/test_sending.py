@@ -1,14 +1,12 @@
 """What a receiver answers decides what becomes of a batch: seen on answers that no network delays."""
 
-import importlib
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,23 +14,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from ..harness.waiting import wait_until
-from . import template
 
-NAME = "telemetry_under_test"
 Parts = Any
-
-
-@pytest.fixture(scope="module")
-def telemetry() -> Iterator[Parts]:
-    """Return modules of telemetry/, imported without the rest of their package."""
-    package = ModuleType(NAME)
-    package.__path__ = [str(template.PROJECT / template.TELEMETRY)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, NAME, package)
-        parts = ("answers", "sending", "retrying", "points", "items")
-        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.export.{part}") for part in parts})
-        for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
-            del sys.modules[part]
 
 
 class Receiver:
@@ -65,7 +48,7 @@ class Receiver:
 
 def spans(telemetry: Parts) -> Any:
     """Return the kind of items that the tests send; the items are their own names."""
-    return telemetry.items.ItemKind("spans", str)
+    return telemetry.items.ItemKind("traces", "spans", str)
 
 
 def sender(telemetry: Parts, answer: Callable[[list[Any]], Any]) -> tuple[Any, Receiver]:
@@ -173,7 +156,7 @@ def test_what_is_never_taken_holds_up_nothing_else(
         others += 1
         exporter.export([1000 + others])
     assert sorted(item for item in receiver.taken if item < 1000) == sorted({*range(60)} - poison)
-    first, *_ = (record.getMessage() for record in caplog.records)
+    first, *_ = (record.getMessage() for record in caplog.records if record.levelname == "ERROR")
     assert first.startswith("1 spans dropped, 1 since the start: the receiver takes other data, but not this")
 
 
@@ -215,7 +198,7 @@ def test_shutdown_beside_an_export_loses_and_doubles_nothing(telemetry: Parts, m
         return "TAKEN", ""
 
     receiver = Receiver(telemetry, answer)
-    kind = telemetry.items.ItemKind("spans", str, text_bytes=lambda _: 1)  # each item is a part
+    kind = telemetry.items.ItemKind("traces", "spans", str, text_bytes=lambda _: 1)  # each item is a part
     exporter = telemetry.retrying.RetryingExporter(receiver, kind)
     worker = threading.Thread(target=exporter.export, args=([1, 2, 3, 4],))
     worker.start()
@@ -274,7 +257,7 @@ def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypa
 def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is one part; with long texts it is as many as keep their texts below the limit, in its order."""
     monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)
-    kind = telemetry.items.ItemKind("spans", str, text_bytes=lambda item: item)
+    kind = telemetry.items.ItemKind("traces", "spans", str, text_bytes=lambda item: item)
     parts = telemetry.sending.Sender(kind, print).parts
     assert parts([0] * 512) == [[0] * 512]
     assert parts([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]

@@ -35,7 +35,7 @@ def test_a_computed_expectation_is_what_it_computes(monkeypatch: pytest.MonkeyPa
 
 def test_every_key_is_on_the_page_once() -> None:
     """A key from --json leads to one row, and no two kinds of fault share a key."""
-    keys = [*troubleshooting.rules(), *troubleshooting.beside()]
+    keys = [*troubleshooting.rules(), *troubleshooting.reasons()]
     keys += [key for table in ("PATH", "SETTINGS", "PROCESS", "NOTES") for key in findings(table)]
     assert len(keys) == len(set(keys))
     rows = re.findall(r"^\| `([a-z-]+)` \|", troubleshooting.page(), re.MULTILINE)
@@ -65,4 +65,4 @@ def test_a_path_finding_names_where_and_what_to_change() -> None:
 
 def test_a_fix_is_for_a_key_that_exists() -> None:
     """No remedy outlives its fault."""
-    assert set(findings("FIXES")) <= {*troubleshooting.rules(), *troubleshooting.beside()}
+    assert set(findings("FIXES")) <= {*troubleshooting.rules(), *troubleshooting.reasons()}

@@ -40,9 +40,9 @@ def rules() -> Mapping[str, tuple[str, str]]:
     return found
 
 
-def beside() -> Mapping[str, str]:
-    """Return the expectation of each rule for several values, by key."""
-    found: Mapping[str, str] = settings("grpc").BESIDE
+def reasons() -> Mapping[str, str]:
+    """Return the sentence of each fault that no rule for one value finds, by key."""
+    found: Mapping[str, str] = settings("grpc").REASONS
     return found
 
 
@@ -63,12 +63,17 @@ def page() -> str:
         "## Settings that cannot be used\n",
         "Each is one ERROR when the service starts, and a finding of the doctor's:",
     ]
-    lines += ["*VARIABLE* must be *what is expected*, got *value*; using *what is used instead*.\n"]
-    lines += ["| key | variables | must be | what to change |", "|---|---|---|---|"]
+    lines += ["*VARIABLE*='*value*' is ignored: expected *what is expected*. Using *what is used instead*.\n"]
+    lines += ["| key | variables | expected | what to change |", "|---|---|---|---|"]
     for key, (variables, expected) in rules().items():
         lines.append(_row(f"`{key}`", variables, expected, fixes.get(key, general)))
-    for key, expected in beside().items():
-        lines.append(_row(f"`{key}`", "several", expected.replace("{}", "..."), fixes.get(key, general)))
+    lines += [
+        "",
+        "Names, attributes and combinations have sentences of their own, which begin with the variable, too:\n",
+    ]
+    lines += ["| key | what is said of the variable | what to change |", "|---|---|---|"]
+    for key, reason in reasons().items():
+        lines.append(_row(f"`{key}`", reason, fixes.get(key, general)))
     lines += ["", "## Good to know\n", "Notes leave the exit status at 0.\n", "| key | what is said |", "|---|---|"]
     lines += [_row(f"`{key}`", says) for key, says in findings("NOTES").items()]
     return "\n".join(lines) + "\n"

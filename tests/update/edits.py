@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from pathlib import Path
 
 PACKAGE = "src/payment_service"
@@ -29,6 +29,22 @@ class Sides:
                     return name
         raise AssertionError(f"the template changed none of {patterns}")
 
+    def common(self, name: str) -> Match:
+        """Return the longest run of lines that a file has in both versions."""
+        texts = [(side / name).read_text() if (side / name).exists() else "" for side in (self.old, self.new)]
+        old, new = (text.splitlines() for text in texts)
+        return SequenceMatcher(None, old, new, autojunk=False).find_longest_match()
+
+    def alike(self, pattern: str) -> list[str]:
+        """Return the files that match, the one with the longest run of common lines first."""
+        names = [str(path.relative_to(self.old)) for path in self.old.glob(pattern)]
+        return sorted(names, key=lambda name: self.common(name).size, reverse=True)
+
+    def dropped(self, pattern: str) -> str:
+        """Return the first file that matches and that the new version has no longer, or nothing."""
+        names = sorted(str(path.relative_to(self.old)) for path in self.old.glob(pattern))
+        return next((name for name in names if not (self.new / name).exists()), "")
+
     def removed(self, name: str) -> str:
         """Return a line of the old file that the new one has no longer, and that stands there once."""
         old, new = (side / name for side in (self.old, self.new))
@@ -51,15 +67,11 @@ class Edit:
 
 def comment(sides: Sides, name: str, at: str = "") -> None:
     """Write a line in the middle of the longest part of a file that the template has not changed since."""
-    old, new = (
-        (side / name).read_text().splitlines() if (side / name).exists() else [] for side in (sides.old, sides.new)
-    )
-    match = SequenceMatcher(None, old, new, autojunk=False).find_longest_match()
+    match = sides.common(name)
+    assert match.size >= 4, name  # two unchanged lines on either side: Git sees no conflict
     line = match.a + match.size // 2
-    assert match.size > 6, name
     file = sides.service / (at or name)
     lines = file.read_text().splitlines(keepends=True)
-    assert lines[line].rstrip() == old[line]
     file.write_text("".join([*lines[:line], f"# {MINE}: {name}\n", *lines[line:]]))
 
 
@@ -78,8 +90,22 @@ def user_files(sides: Sides) -> None:
 
 def owned_elsewhere(sides: Sides) -> None:
     """Edit what is the template's, where the template does not."""
-    for name in (f"{TELEMETRY}/resource.py", f"{TELEMETRY}/providers.py", "tests/telemetry/test_configure.py"):
+    for name in (sides.alike(f"{TELEMETRY}/*.py")[0], sides.alike("tests/telemetry/*.py")[0]):
         comment(sides, name)
+
+
+def owned_dropped(sides: Sides) -> None:
+    """Edit a module of the template's that the new version has no longer, if there is one."""
+    for name in the_dropped(sides):
+        file = sides.service / name
+        lines = file.read_text().splitlines(keepends=True)
+        middle = len(lines) // 2
+        file.write_text("".join([*lines[:middle], f"# {MINE}: {name}\n", *lines[middle:]]))
+
+
+def the_dropped(sides: Sides) -> set[str]:
+    """Name the file of `owned_dropped`."""
+    return {sides.dropped(f"{TELEMETRY}/*.py")} - {""}
 
 
 def owned_same_line(sides: Sides) -> None:
@@ -130,7 +156,7 @@ def rename(sides: Sides) -> None:
 
 def crlf(sides: Sides) -> None:
     """Store files with Windows' line ends, one of them edited, one of them the template's."""
-    for name in (changed_text(sides), f"{TELEMETRY}/providers.py", f"{PACKAGE}/transactions.py"):
+    for name in (changed_text(sides), sides.alike(f"{TELEMETRY}/*.py")[0], f"{PACKAGE}/transactions.py"):
         file = sides.service / name
         comment(sides, name)
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
@@ -198,6 +224,7 @@ EDITS: dict[str, Edit] = {
     "lines dropped, file rewritten": Edit(drop_lines, settle=the_dockerfile),
     "template-owned edited elsewhere": Edit(owned_elsewhere),
     "template-owned edited at the same line": Edit(owned_same_line, settle=the_same_line),
+    "template-owned edited and dropped since": Edit(owned_dropped, settle=the_dropped),
     "deleted": Edit(
         delete,
         told=lambda sides: {f"{changed_text(sides)}: you deleted it"},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -51,10 +52,10 @@ def test_the_environment_beats_the_code() -> None:
 
 
 def test_one_line_says_what_goes_where() -> None:
-    """At the start a person reads who this is, where its signals go, and how it is sampled; no secret is in it."""
+    """At the start a line of key=value says who this is, where its signals go and how it is sampled, without secrets."""
     lines = run(
         "telemetry.configure(); telemetry.configure()",
-        OTEL_SERVICE_NAME="shop",
+        OTEL_SERVICE_NAME="my shop",
         OTEL_TRACES_EXPORTER="console,otlp",
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://collector:1/v1/traces?key=s3cret",
         OTEL_EXPORTER_OTLP_TIMEOUT="0.1",
@@ -62,10 +63,14 @@ def test_one_line_says_what_goes_where() -> None:
         OTEL_TRACES_SAMPLER_ARG="0.25",
     )
     (line,) = [line.partition(": ")[2] for line in lines if " INFO " in line]
-    who, _, sends = line.partition(" sends ")
-    assert who.split()[0] == "shop"
-    assert "traces to the console and to https://collector:1/v1/traces?key=REDACTED" in sends
-    assert "metrics and logs nowhere; 25 % of traces are kept, where no caller has decided" in sends
+    title, *pairs = shlex.split(line)
+    values = dict(pair.split("=", 1) for pair in pairs)
+    assert title == "telemetry:"
+    assert values["service"] == "my shop"
+    assert values["environment"] == "development"
+    assert values["traces"].startswith("console,https://collector:1/v1/traces?key=REDACTED(")
+    assert [values["metrics"], values["logs"]] == ["off", "off"]
+    assert values["sampler"] == "parentbased_traceidratio(0.25)"
 
 
 def test_query_values_are_scrubbed() -> None:
@@ -108,7 +113,7 @@ def test_a_bad_setting_is_one_error_and_no_reason_to_stop() -> None:
     """The service goes on, also where OpenTelemetry itself would raise while it is imported."""
     lines = run(ONE_SPAN, OTEL_PROPAGATORS="b3", OTEL_BSP_MAX_QUEUE_SIZE="many")
     errors = [line for line in lines if " ERROR " in line]
-    assert [line.split()[4] for line in errors] == ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_PROPAGATORS"]
+    assert [line.split()[4] for line in errors] == ["OTEL_BSP_MAX_QUEUE_SIZE='many'", "OTEL_PROPAGATORS='b3'"]
     printed_span(lines)
 
 

@@ -6,12 +6,11 @@ package change with the template.
 """
 
 import logging
-import os
 
 from . import settings
 
 # Before the imports below: OpenTelemetry raises on some bad values while it is imported.
-problems = settings.settle()
+settings.settle()
 
 from opentelemetry import _logs, metrics, propagate, trace
 
@@ -43,6 +42,7 @@ __all__ = [
 lifecycle = draining  # the tasks.py of a service of 0.1.0 to 0.3.0 uses this name
 #% endif
 log = logging.getLogger(__name__)
+_reported = False
 
 
 def configure() -> None:
@@ -55,13 +55,13 @@ def configure() -> None:
     if not forks.first_call_in_this_process():
         return
     report()
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    if settings.variables.sdk_disabled():
         log.warning("OTEL_SDK_DISABLED is true: this service sends no telemetry")
         return
 
     # 1. The resource says which process sends. Providers take it once, and never change it.
     identity = resource.build()
-    log.info(start_line.line(identity.attributes))
+    start_line.write(identity.attributes)
 
     # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
     #    Metrics come first and are global at once: the processors and exporters of the other
@@ -97,12 +97,16 @@ def report() -> None:
 
     configure() calls it. A process that only starts others, which configure, calls it itself.
     """
+    global _reported
     write_to_stdout()
     for handler in logging.getLogger().handlers:
         handler.addFilter(masking.MASKED)
     quiet.start()
-    while problems:
-        log.error(problems.pop(0))
+    if _reported:
+        return
+    _reported = True
+    for problem in settings.problems:
+        log.error("%s", problem)
 
 
 def shutdown() -> None:

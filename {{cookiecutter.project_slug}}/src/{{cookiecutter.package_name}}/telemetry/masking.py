@@ -1,4 +1,7 @@
-"""Keeps secrets out of whatever this process prints: credentials in URLs, the values of queries and of headers."""
+"""Keeps secrets out of what this process prints and sends.
+
+They are credentials in URLs, the values of queries and of headers, and passwords in attributes.
+"""
 
 import logging
 import re
@@ -7,14 +10,36 @@ from urllib.parse import quote, unquote
 
 from .throttle import Throttle
 
-# The names of resource attributes, and the shapes of values, that no span should carry.
+# An item name=value that no span should carry.
 SECRET = re.compile(
-    r"(?i)[^=]*(passw(or)?d|secret|token|credential|authorization|api[-_.]?key|private[-_.]?key|access[-_.]?key)[^=]*=.*"
-    r"|[^=]*=\s*((bearer|basic)\s.+|(?-i:AKIA[0-9A-Z]{12,}|gh[pousr]_\w{16,}|xox[abp]-.+|eyJ[\w-]+\.[\w-]+\..*)|-----BEGIN.*)"
-    r"|[^=]*=\s*\w+://[^/@\s]*:[^/@\s]*@.*"
+    r"""
+    # a name that says so
+    [^=]* (
+        passw(or)?d | secret | token | credential | authorization
+        | (api | private | access) [-_.]? key
+    ) [^=]* = .*
+    # the value of an Authorization header
+    | [^=]* = \s* (bearer | basic) \s .+
+    # a key of AWS, a token of GitHub or Slack, a JSON Web Token
+    | [^=]* = \s* (?-i: AKIA [0-9A-Z]{12,} | gh[pousr]_ \w{16,} | xox[abp]- .+ )
+    | [^=]* = \s* (?-i: eyJ [\w-]+ \. [\w-]+ \. .* )
+    # a PEM file
+    | [^=]* = \s* -----BEGIN .*
+    # a URL with a password, such as postgresql+psycopg://user:password@host
+    | [^=]* = \s* [\w+.-]* :// [^/@\s]* : [^/@\s]* @ .*
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# Whose lines may hold what a receiver or a library has repeated.
-LOGGERS = ("opentelemetry", "grpc", "requests", "urllib3", __package__)
+# Their lines may repeat secrets: what a receiver has answered, or a library has sent.
+LOGGERS = (
+    "opentelemetry",
+    "grpc",
+    "requests",
+    "urllib3",
+    __package__,
+)
+# It masks each value before it quotes it. To mask the whole line would take closing quotes away.
+START_LINE = f"{__package__}.start_line"
 # These repeat what a caller has sent in a header, with a WARNING for each part of it.
 PROPAGATORS = (
     "opentelemetry.baggage",
@@ -27,15 +52,21 @@ MALFORMED = "a caller's trace headers (baggage, tracestate) are malformed, and n
 # A whole query or fragment, and a part of one: a value with or without a name.
 QUERY = re.compile(r"(?:\?|(?<!\s)#)\S+|&[^?=&#\s]*=\S+")
 PART = re.compile(r"([?&#](?:[^?=&#\s]*+=)?+)([^&#\s]+)")
+HEADER_NAME = re.compile("^[^=:]*[=:]")
+# They stand before the secret of an Authorization header.
+SCHEMES = ("bearer", "basic")
+SHORTEST = 3  # characters; to redact less would make a text unreadable
+SHORT = 8  # characters; a shorter secret may be a part of a word
 _known: set[str] = set()
 
 
 def is_below(logger: str, names: Sequence[str]) -> bool:
-    """Tell whether a logger has one of the names or is below it.
+    """Return whether a logger has one of the names or is below it.
 
     `requests.x` is below `requests`, and `requests_x` is not.
     """
-    return any(logger == name or logger.startswith(f"{name}.") for name in names)
+    below = tuple(f"{name}." for name in names)
+    return logger in names or logger.startswith(below)
 
 
 def scrub(text: str) -> str:
@@ -43,52 +74,91 @@ def scrub(text: str) -> str:
 
     That is each value of a query or fragment, with or without a name, and user:password@.
     """
-    queries = QUERY.sub(lambda query: PART.sub(_redacted, query[0]), text)
-    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", queries)
+    text = QUERY.sub(_scrubbed_query, text)
+    return re.sub(r"//[^/?#\s]*@", "//REDACTED@", text)
 
 
 def scrub_url(url: str) -> str:
     """Return a URL scrubbed, all of it, even if it was recorded with spaces."""
-    return scrub(re.sub(r"\s", "%20", url))
+    without_spaces = re.sub(r"\s", "%20", url)
+    return scrub(without_spaces)
 
 
-def _redacted(part: re.Match[str]) -> str:
+def _scrubbed_query(query: re.Match[str]) -> str:
+    return PART.sub(_scrubbed_part, query[0])
+
+
+def _scrubbed_part(part: re.Match[str]) -> str:
     name, value = part.groups()
     # Without a name or a letter it is punctuation, as in "(what?)".
-    is_secret = name.endswith("=") or re.search(r"\w", value)
-    return f"{name}REDACTED" if is_secret else part[0]
+    is_punctuation = not re.search(r"\w", value)
+    if is_punctuation and not name.endswith("="):
+        return part[0]
+    return f"{name}REDACTED"
+
+
+def is_secret(item: str) -> bool:
+    """Return whether an item name=value holds a secret."""
+    stripped = item.strip()
+    return SECRET.fullmatch(stripped) is not None
 
 
 def learn(environ: Mapping[str, str]) -> None:
-    """Remember the secrets of an environment, as they were given: malformed ones too."""
+    """Remember the secrets of an environment, so that mask() finds them."""
     for name, value in environ.items():
-        if re.match("(?i)otel|.*_proxy$", name):
-            for secret in _secrets(name.upper(), value):
-                _known.update(form for form in (secret, unquote(secret), quote(secret, "")) if len(form) > 2)
+        if not re.match("(?i)otel|.*_proxy$", name):
+            continue
+        for secret in _secrets(name.upper(), value):
+            # Libraries repeat it as it was given, or decoded or encoded by percent signs.
+            _known.add(secret)
+            _known.add(unquote(secret))
+            _known.add(quote(secret, safe=""))
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:
-    if "HEADER" in name:  # whole, each value, and each word of it: whoever repeats it may leave out the scheme
-        yield value.strip()
-        for item in value.split(","):
-            held = re.split("[=:]", item, maxsplit=1)[-1].strip()
-            yield held
-            yield from (word for word in re.split(r"[\s;\"']+|%20", held) if word.lower() not in ("bearer", "basic"))
+    """Yield the secrets in a variable, even if the value is malformed."""
+    if "HEADER" in name:
+        yield from _header_secrets(value)
     for credentials in re.findall(r"(?:://|^)([^/\s]+)@", value):
         yield credentials
-        yield credentials.partition(":")[2]
-    yield from (hidden for _, hidden in PART.findall(value if "://" in value else ""))
-    for item in value.split(",") if "RESOURCE" in name else ():
-        if SECRET.fullmatch(item.strip()):
-            yield item.partition("=")[2].strip()
+        _, _, password = credentials.partition(":")
+        yield password
+    if "://" in value:
+        for _, hidden in PART.findall(value):
+            yield hidden
+    if "RESOURCE" not in name:
+        return
+    for item in value.split(","):
+        if is_secret(item):
+            _, _, secret = item.partition("=")
+            yield secret.strip()
+
+
+def _header_secrets(value: str) -> Iterator[str]:
+    """Yield the whole text, each header's value, and each word of it.
+
+    What repeats a header may leave out the scheme, as in "Bearer TOKEN".
+    """
+    yield value.strip()
+    for item in value.split(","):
+        header = HEADER_NAME.sub("", item)
+        yield header.strip()
+        words = re.split(r"[\s;\"']+|%20", header)
+        for word in words:
+            if word.lower() not in SCHEMES:
+                yield word
 
 
 def mask(text: str) -> str:
-    """Return a text with REDACTED for every secret that learn() has met, and for what URLs hide."""
-    for secret in sorted(_known, key=len, reverse=True):
-        if secret in text:  # a short one may be part of an innocent word
-            whole = re.escape(secret) if len(secret) > 7 else rf"(?<!\w){re.escape(secret)}(?!\w)"
-            text = re.sub(whole, "REDACTED", text)
+    """Return a scrubbed text, with REDACTED for every secret that learn() has met, too."""
+    longest_first = sorted(_known, key=len, reverse=True)
+    for secret in longest_first:
+        if len(secret) < SHORTEST or secret not in text:
+            continue
+        pattern = re.escape(secret)
+        if len(secret) < SHORT:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        text = re.sub(pattern, "REDACTED", text)
     return scrub(text)
 
 
@@ -106,12 +176,10 @@ class Masked(logging.Filter):
         """Let every record through, its secrets taken out; those of propagators rarely."""
         if is_below(record.name, PROPAGATORS):
             return self._replaced(record)
+        if record.name == START_LINE:
+            return True
         if is_below(record.name, LOGGERS):
-            record.msg, record.args = mask(record.getMessage()), None
-            if record.exc_info:
-                formatted = record.exc_text or logging.Formatter().formatException(record.exc_info)
-                record.exc_text = mask(formatted)
-                record.exc_info = None
+            _mask_record(record)
         return True
 
     def _replaced(self, record: logging.LogRecord) -> bool:
@@ -122,6 +190,17 @@ class Masked(logging.Filter):
         record.msg = MALFORMED
         record.args = None
         return True
+
+
+def _mask_record(record: logging.LogRecord) -> None:
+    message = record.getMessage()
+    record.msg = mask(message)
+    record.args = None
+    if record.exc_info:
+        formatter = logging.Formatter()
+        text = record.exc_text or formatter.formatException(record.exc_info)
+        record.exc_text = mask(text)
+        record.exc_info = None
 
 
 MASKED = Masked()  # one: a handler takes the same filter once

@@ -23,8 +23,10 @@ from .export import otlp
 from .export.items import LOG_RECORDS, SPANS
 from .export.points import split_what_is_too_large
 from .export.retrying import RetryingExporter
+from .masking import mask
 from .process import forks
 from .processors import BoundedLogProcessor, ScrubbingProcessor
+from .settings import variables
 from .user_files import span_attributes
 
 log = logging.getLogger(__name__)
@@ -111,33 +113,34 @@ def _stays(signal: str, current: object) -> bool:
 
 def _exporters(signal: str, builders: Mapping[str, Builder]) -> list[Any]:
     """Return the exporters that the signal's variable lists, without those that cannot start."""
-    variable = f"OTEL_{signal}_EXPORTER"
-    listed = os.environ[variable].lower()
     exporters = []
-    for item in listed.split(","):
-        name = item.strip()
-        if name == "none":
-            continue
+    for name in variables.exporters(signal):
         build = builders[name]
         try:
             exporters.append(build())
         except Exception:  # it may raise on anything, such as a CA file that is broken: serve on
+            variable = f"OTEL_{signal}_EXPORTER"
             log.exception("%s: %s cannot start and will send nothing", variable, name)
     return exporters
 
 
 def _otlp_spans() -> RetryingExporter:
-    return RetryingExporter(otlp.span_exporter(), SPANS)
+    return RetryingExporter(otlp.span_exporter(), SPANS, _receiver("traces"))
 
 
 def _otlp_metrics() -> Any:
     exporter = otlp.metric_exporter()
-    split_what_is_too_large(exporter)
+    split_what_is_too_large(exporter, _receiver("metrics"))
     return exporter
 
 
 def _otlp_log_records() -> RetryingExporter:
-    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS)
+    return RetryingExporter(otlp.log_exporter(), LOG_RECORDS, _receiver("logs"))
+
+
+def _receiver(signal: str) -> str:
+    """Return the address of a signal's receiver, for log lines."""
+    return mask(os.environ[variables.variable(signal, "ENDPOINT")])
 
 
 def _hold_forks_while_exporting(exporter: Any) -> None:

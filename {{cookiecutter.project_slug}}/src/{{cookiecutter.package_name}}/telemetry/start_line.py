@@ -1,50 +1,79 @@
-"""One line that a person can read: who this service says it is, what it sends where, and how it is sampled."""
+"""The line at the start: who this service is, where each signal goes, and how traces are sampled.
 
+It has the form key=value, so that log readers can parse it.
+"""
+
+import json
+import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.semconv.attributes import deployment_attributes, service_attributes
 
 from . import masking, providers
-from .settings import protocol
+from .settings import protocol, variables
 
-SIGNALS = ("traces", "metrics", "logs")
+log = logging.getLogger(__name__)
+ATTRIBUTES = {
+    "service": service_attributes.SERVICE_NAME,
+    "version": service_attributes.SERVICE_VERSION,
+    "team": service_attributes.SERVICE_NAMESPACE,
+    "environment": deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME,
+}
+# What a log reader takes as one value without quotes.
+PLAIN = re.compile(r"[^\s\"'=\\]+")
 
 
-def variable(signal: str, name: str) -> str:
-    """Return the variable that decides for a signal: its own, or the one for all."""
-    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}"
-    return own if own in os.environ else f"OTEL_EXPORTER_OTLP_{name}"
+def write(resource: Mapping[str, Any]) -> None:
+    """Log the line."""
+    log.info("%s", line(resource))
 
 
 def line(resource: Mapping[str, Any]) -> str:
     """Return the line, without secrets."""
-    ways: dict[str, list[str]] = {}
-    for signal in SIGNALS:
-        exporters = os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()
-        endpoint = f"to {os.environ[variable(signal, 'ENDPOINT')]} ({protocol.PROTOCOL})"
-        to = [*(["to the console"] if "console" in exporters else []), *([endpoint] if "otlp" in exporters else [])]
-        if signal in providers.installed():
-            to = ["by the provider of somebody else"]
-        ways.setdefault(" and ".join(to) or "nowhere", []).append(signal)
-    sent = "; ".join(
-        f"{', '.join(signals[:-1])}{' and ' * (len(signals) > 1)}{signals[-1]} {to}" for to, signals in ways.items()
-    )
-    name, version, team, environment = (
-        resource.get(key, "")
-        for key in (
-            service_attributes.SERVICE_NAME,
-            service_attributes.SERVICE_VERSION,
-            service_attributes.SERVICE_NAMESPACE,
-            deployment_attributes.DEPLOYMENT_ENVIRONMENT_NAME,
-        )
-    )
-    return masking.mask(f"{name} {version} of {team}, in {environment}, sends {sent}; {_sampling()}")
+    fields = {}
+    for key, attribute in ATTRIBUTES.items():
+        value = resource.get(attribute, "")
+        fields[key] = masking.mask(str(value))
+    for signal in variables.SIGNALS:
+        fields[signal] = _destination(signal)
+    fields["sampler"] = _sampler()
+    words = ["telemetry:"]
+    for key, value in fields.items():
+        words.append(f"{key}={_quoted(value)}")
+    return " ".join(words)
 
 
-def _sampling() -> str:
-    sampler, ratio = os.environ["OTEL_TRACES_SAMPLER"].lower(), float(os.environ["OTEL_TRACES_SAMPLER_ARG"])
-    shares = {"always_on": "every trace is kept", "always_off": "no trace is kept"}
-    share = shares.get(sampler.removeprefix("parentbased_"), f"{ratio * 100:.6g} % of traces are kept")
-    return share + (", where no caller has decided" if sampler.startswith("parentbased") else "")
+def _destination(signal: str) -> str:
+    """Return where a signal goes: console, an endpoint, both, off, or another set-up's provider."""
+    if variables.sdk_disabled():
+        return "off"
+    foreign = providers.installed().get(signal)
+    if foreign:
+        return f"other({foreign})"
+    exporters = variables.exporters(signal)
+    places = []
+    if "console" in exporters:
+        places.append("console")
+    if "otlp" in exporters:
+        variable = variables.variable(signal, "ENDPOINT")
+        endpoint = masking.mask(os.environ[variable])
+        places.append(f"{endpoint}({protocol.PROTOCOL})")
+    return ",".join(places) or "off"
+
+
+def _sampler() -> str:
+    sampler = os.environ["OTEL_TRACES_SAMPLER"].lower()
+    if not sampler.endswith("traceidratio"):
+        return sampler
+    ratio = float(os.environ["OTEL_TRACES_SAMPLER_ARG"])
+    return f"{sampler}({ratio:g})"
+
+
+def _quoted(value: str) -> str:
+    """Return a value in quotes if a log reader would otherwise split it."""
+    if PLAIN.fullmatch(value) and value.isprintable():
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from .. import resource
 from ..masking import mask
+from ..settings.variables import sdk_disabled
 from . import choices, report
 from .findings import Check, ok, status
 from .path import PathCheck
@@ -42,7 +43,7 @@ def run_checks(end: float) -> list[Check]:
     The slow ones wait for the network and for an import. They run while the others are made.
     """
     application = ApplicationImport()
-    path = None if choices.sdk_disabled() else PathCheck(end)
+    path = None if sdk_disabled() else PathCheck(end)
     if path:
         path.start()
 

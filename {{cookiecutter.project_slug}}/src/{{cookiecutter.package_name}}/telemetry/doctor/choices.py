@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Iterator
 
-from .. import problems
+from .. import settings
 from ..settings import protocol, variables
-from ..start_line import SIGNALS, variable
+from ..settings.variables import SIGNALS, exporters, sdk_disabled, variable
 from .findings import Check, finding, note, problem
 
 # A scheme, or one of gRPC's own resolvers.
@@ -20,18 +20,13 @@ def checks() -> list[Check]:
 
 
 def _invalid() -> Iterator[Check]:
-    for sentence in problems:
-        yield problem(sentence.key, str(sentence))
-
-
-def sdk_disabled() -> bool:
-    """Return whether OTEL_SDK_DISABLED switches all telemetry off."""
-    return os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    for invalid in settings.problems:
+        yield problem(invalid.key, str(invalid))
 
 
 def sends_otlp(signal: str) -> bool:
     """Return whether a signal is sent by OTLP."""
-    return "otlp" in os.environ[f"OTEL_{signal.upper()}_EXPORTER"].lower()
+    return "otlp" in exporters(signal)
 
 
 def _silencing() -> Iterator[Check]:

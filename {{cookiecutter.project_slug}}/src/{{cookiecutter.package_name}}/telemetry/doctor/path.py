@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .. import resource
 from ..settings import protocol
-from ..start_line import SIGNALS, variable
+from ..settings.variables import SIGNALS, variable
 from . import otlp, sample
 from .choices import sends_otlp
 from .findings import Check, finding, note, ok

@@ -7,7 +7,12 @@ import enum
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+DecodeError: Any = import_module("google.protobuf.message").DecodeError  # it has no types
 
 
 class Verdict(enum.Enum):
@@ -18,6 +23,7 @@ class Verdict(enum.Enum):
     TOO_LARGE = "too_large"  # the receiver may take a part of it
     EXHAUSTED = "exhausted"  # it may take a part of it, or takes nothing from us at present
     REFUSED = "refused"  # the receiver will never take it
+    REJECTED = "rejected"  # the receiver has taken the other items of the request
     UNSENT = "not_encodable"  # the exporter could not make a request of it
 
 
@@ -28,6 +34,19 @@ class Answer:
     verdict: Verdict
     text: str = ""  # the status and the receiver's reason
     wait_seconds: float = 0.0  # how long the receiver asks us to wait before the next attempt
+    rejected: int = 0  # items of a request that was taken, without these ("partial success")
+
+
+def taken(body: bytes) -> Answer:
+    """Return what the response to a request says that was taken.
+
+    The numbers of its fields are the same for all signals.
+    """
+    try:
+        partial = ExportTraceServiceResponse.FromString(body).partial_success
+    except DecodeError:  # the text of a proxy
+        return Answer(Verdict.TAKEN)
+    return Answer(Verdict.TAKEN, partial.error_message, rejected=partial.rejected_spans)
 
 
 _this_thread = threading.local()
@@ -38,19 +57,27 @@ def remember(answer: Answer) -> None:
     _this_thread.answer = answer
 
 
+def is_asking() -> bool:
+    """Return whether this thread is in ask()."""
+    return getattr(_this_thread, "is_asking", False)
+
+
 def ask(export: Callable[[Any], Any], data: Any) -> Answer:
     """Call an exporter's export(), which waits for the receiver, and return the last answer.
 
     The exporter's own result says only whether it failed.
     """
     _this_thread.answer = None
+    _this_thread.is_asking = True
+    succeeded = False
     problem = "the exporter could not make a request of it"
     try:
-        result = export(data)
+        succeeded = export(data).name == "SUCCESS"
     except Exception as error:  # noqa: BLE001, the gRPC exporter raises whatever its encoder raises
         problem = f"{type(error).__name__}: {error}"
-    else:
-        if result.name == "SUCCESS":
-            return Answer(Verdict.TAKEN)
+    finally:
+        _this_thread.is_asking = False
     answer: Answer | None = _this_thread.answer
+    if succeeded:
+        return answer or Answer(Verdict.TAKEN)
     return answer or Answer(Verdict.UNSENT, problem)

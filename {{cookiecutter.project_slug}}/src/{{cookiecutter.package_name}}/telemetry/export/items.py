@@ -20,12 +20,15 @@ def _no_bytes(_: Any) -> int:
 class ItemKind:
     """What sending.py and retrying.py have to know about the items of a signal."""
 
+    signal: str
     plural: str
     name: Callable[[Any], str]
     # The memory that the texts of an item take; 0 if they are always short.
     text_bytes: Callable[[Any], int] = _no_bytes
     # The variable that says how many items make a full batch.
     batch_size: str = ""
+    # The variable that says how many items may wait in the processor's queue.
+    queue_size: str = ""
     # The SDK's own counter of what it drops; ours counts with another error.type.
     create_counter: Callable[[Meter], Counter] | None = None
 
@@ -56,17 +59,21 @@ def _point_name(point: Any) -> str:
 
 
 SPANS = ItemKind(
+    "traces",
     "spans",
     name=_span_name,
     text_bytes=_span_bytes,
     batch_size="OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    queue_size="OTEL_BSP_MAX_QUEUE_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_span_processed,
 )
 LOG_RECORDS = ItemKind(
+    "logs",
     "log records",
     name=_record_name,
     text_bytes=_record_bytes,
     batch_size="OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+    queue_size="OTEL_BLRP_MAX_QUEUE_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_log_processed,
 )
-POINTS = ItemKind("data points", name=_point_name)
+POINTS = ItemKind("metrics", "data points", name=_point_name)

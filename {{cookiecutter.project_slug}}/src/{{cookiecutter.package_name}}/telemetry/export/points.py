@@ -24,7 +24,7 @@ class Point(NamedTuple):
     value: Any  # a NumberDataPoint or one of the histograms'
 
 
-def split_what_is_too_large(exporter: Any) -> None:
+def split_what_is_too_large(exporter: Any, receiver: str = "the receiver") -> None:
     """Make an exporter of metrics send in parts what the receiver does not take whole.
 
     What the receiver does not take within OTEL_EXPORTER_OTLP_TIMEOUT is not kept. Points are sums
@@ -36,7 +36,7 @@ def split_what_is_too_large(exporter: Any) -> None:
     def export_part(part: Part) -> Any:
         return export(nested(part))
 
-    sender = Sender(POINTS, export_part)
+    sender = Sender(POINTS, export_part, receiver)
 
     def export_in_parts(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
         deadline = time.monotonic() + timeout

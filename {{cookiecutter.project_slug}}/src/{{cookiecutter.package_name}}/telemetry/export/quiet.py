@@ -2,18 +2,14 @@
 
 import logging
 
-from ..throttle import Throttle
-
-# Exporters log each failed attempt, and retrying.py makes one a second.
-EXPORTERS = "opentelemetry.exporter."
-SECONDS_BETWEEN_LINES = 20.0  # of the same logger and the same message
+from .answers import is_asking
 
 
 def start() -> None:
-    """Drop the WARNING about each text that is cut, and repeated lines of exporters."""
+    """Drop the WARNING about each text that is cut, and the exporters' lines about attempts."""
     logging.getLogger("opentelemetry.attributes").addFilter(_is_not_about_a_cut)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(EXPORTER_LINES)
+        handler.addFilter(_is_not_about_an_attempt)
 
 
 def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
@@ -21,22 +17,7 @@ def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("String attribute value exceeds max length")
 
 
-class ExporterLines(logging.Filter):
-    """Lets a line of an exporter through once in SECONDS_BETWEEN_LINES."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._throttle = Throttle(SECONDS_BETWEEN_LINES)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is written; each handler gets the same decision."""
-        if not record.name.startswith(EXPORTERS):
-            return True
-        decision: bool | None = getattr(record, "is_written", None)
-        if decision is None:
-            decision = self._throttle.allows(f"{record.name} {record.msg}")
-            record.is_written = decision
-        return decision
-
-
-EXPORTER_LINES = ExporterLines()  # one object: a handler ignores a filter that it has already
+def _is_not_about_an_attempt(record: logging.LogRecord) -> bool:
+    # An exporter logs each failed attempt, one a second. outage.py and sending.py say more.
+    is_of_an_exporter = record.name.startswith("opentelemetry.exporter.")
+    return not (is_of_an_exporter and is_asking())

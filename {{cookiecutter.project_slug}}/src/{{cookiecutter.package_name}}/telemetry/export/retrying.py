@@ -12,6 +12,7 @@ from typing import Any
 from ..process import forks
 from .answers import Answer
 from .items import ItemKind
+from .outage import Backlog
 from .sending import Part, Sender, halves
 
 PAUSE_SECONDS = 1.0  # between two attempts
@@ -49,10 +50,11 @@ class RetryingExporter:
     error.type=queue_full.
     """
 
-    def __init__(self, exporter: Any, kind: ItemKind):
-        """Wrap an exporter of spans or log records."""
+    def __init__(self, exporter: Any, kind: ItemKind, receiver: str = "the receiver"):
+        """Wrap an exporter of spans or log records; log lines name its `receiver`."""
         self._exporter = exporter
-        self._sender = Sender(kind, self._export)
+        self._backlog = Backlog(int(os.environ.get(kind.queue_size) or 2048))
+        self._sender = Sender(kind, self._export, receiver, self._backlog)
         self._full_batch = int(os.environ.get(kind.batch_size) or 512)  # items
         self._waiting: list[_Batch] = []
         # The SDK's shutdown() waits 30 s for the worker thread that is in export(), and then calls
@@ -64,6 +66,7 @@ class RetryingExporter:
 
     def item_added(self) -> None:
         """Note that the processor has another item: a batch that is not taken lets it pass."""
+        self._backlog.add()
         if not self._more_items.is_set():
             self._more_items.set()
 
@@ -75,6 +78,7 @@ class RetryingExporter:
     def export(self, items: Sequence[Any]) -> None:
         """Send items; return when they are taken or dropped, or may wait while others pass."""
         forks.report_if_forked()
+        self._backlog.leave_queue(len(items))
         batch = _Batch(self._sender.parts([*items]))
         if len(items) < self._full_batch:  # a full one may have left some in the queue
             self._more_items.clear()
@@ -184,6 +188,7 @@ class RetryingExporter:
     def _forget(self) -> None:
         """Forget what waits, in a forked child: the parent sends it."""
         self._waiting.clear()
+        self._backlog.renew()
         self._sending = threading.Lock()
 
     def _export(self, part: Part) -> Any:

@@ -11,6 +11,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from ..throttle import Throttle
 from .answers import Answer, Verdict, ask
 from .items import ItemKind
+from .outage import Backlog, Outage
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ REASONS = {
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
     Verdict.EXHAUSTED: "the receiver does not take even one of them",
     Verdict.REFUSED: "the receiver refuses them for good",
+    Verdict.REJECTED: "the receiver rejects them and takes the rest of their batch",
     Verdict.UNSENT: "they cannot be encoded",
 }
 
@@ -35,11 +37,19 @@ REASONS = {
 class Sender:
     """Sends parts of batches to one receiver; logs and counts what is dropped."""
 
-    def __init__(self, kind: ItemKind, export: Callable[[Part], Any]):
-        """Take the kind of items, and the function that exports a part."""
+    def __init__(
+        self,
+        kind: ItemKind,
+        export: Callable[[Part], Any],
+        receiver: str = "the receiver",
+        backlog: Backlog | None = None,
+    ):
+        """Take the kind of items, the function that exports a part, and what log lines need."""
         self.taken_at = float("-inf")  # when the receiver last took a part, by time.monotonic()
         self._kind = kind
         self._export = export
+        self._backlog = backlog
+        self._outage = Outage(kind.signal, receiver, backlog)
         self._dropped = 0
         self._logged = 0  # how many of the dropped items the last line included
         self._throttle = Throttle(SECONDS_BETWEEN_LINES)
@@ -70,13 +80,18 @@ class Sender:
         single_refusals = 0
         while parts:
             part = parts[-1]
+            began = time.time()
             answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
+                self._outage.failed(answer, began)
                 return answer
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
+                self._outage.taken()
+                self._settle(len(part))
                 self.taken_at = time.monotonic()
                 single_refusals = 0
+                self._read_partial_success(answer, len(part))
                 continue
             if len(part) > 1 and answer.verdict is not Verdict.REFUSED:
                 parts += halves(part)
@@ -89,21 +104,37 @@ class Sender:
 
     def drop(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
-        self._dropped += len(part)
+        self._settle(len(part))
+        first = self._kind.name(part[0])
+        self._count(len(part), answer.verdict, f"{answer.text:.200}). The first is {first!r:.100}")
+
+    def _settle(self, number: int) -> None:
+        if self._backlog:
+            self._backlog.settle(number)
+
+    def _read_partial_success(self, answer: Answer, size: int) -> None:
+        """Count what a receiver rejects in its answer to a request that it takes."""
+        if answer.rejected:
+            text = f"{answer.text:.200}). They were among {size}"
+            self._count(answer.rejected, Verdict.REJECTED, text)
+        elif answer.text and self._throttle.allows(answer.text):
+            log.warning("The receiver takes %s, and says: %.200s", self._kind.plural, answer.text)
+
+    def _count(self, number: int, verdict: Verdict, text: str) -> None:
+        self._dropped += number
         if self._counter:
-            self._counter.add(len(part), {ERROR_TYPE: answer.verdict.value})
-        cause, _, _ = answer.text.partition(":")
+            self._counter.add(number, {ERROR_TYPE: verdict.value})
+        cause, _, _ = text.partition(":")
         if not self._throttle.allows(cause):
             return
         self._logged = self._dropped
         log.error(
-            "%d %s dropped, %d since the start: %s (%.200s). The first is %.100r",
-            len(part),
+            "%d %s dropped, %d since the start: %s (%s",
+            number,
             self._kind.plural,
             self._dropped,
-            REASONS[answer.verdict],
-            answer.text,
-            self._kind.name(part[0]),
+            REASONS[verdict],
+            text,
         )
 
     def log_dropped(self) -> None:

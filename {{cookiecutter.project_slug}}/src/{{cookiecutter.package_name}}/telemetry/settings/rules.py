@@ -101,18 +101,26 @@ def pem_file(path: str) -> bool:
     return b"-----BEGIN " in file.read_bytes()
 
 
-_HEADERS = r"(?a:([\w.-]+(?<!-bin)\s*=([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])*(,\s*|$))+)"
+# gRPC takes a name in -bin for one with a binary value.
+_HEADER_NAME = r"[\w.-]+(?<!-bin)"
+# Printable ASCII without " % , ; and \, or any printable character in the form %41.
+_HEADER_CHARACTER = r"([ !#$&-+\--:<-\[\]-~]|%(?!7f)[2-7][0-9a-f])"
+_HEADER = rf"{_HEADER_NAME}\s*={_HEADER_CHARACTER}*(,\s*|$)"
 
-_CODES = (
-    "OK|CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|"
-    "UNAUTHENTICATED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|"
-    "UNAVAILABLE|DATA_LOSS"
+_CODE = (
+    "(OK|CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|"
+    "PERMISSION_DENIED|UNAUTHENTICATED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|"
+    "OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS)"
 )
 
-_UNREAD = (
-    r"CONFIG_FILE|LOG_LEVEL|EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+|B(S|LR)P_EXPORT_TIMEOUT|"
-    r"PYTHON_FASTAPI_\w+|"
-    r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)"
+# Patterns for what nothing in this service reads.
+UNREAD = (
+    "CONFIG_FILE",
+    "LOG_LEVEL",
+    r"EXPORTER_(ZIPKIN|PROMETHEUS|JAEGER)_\w+",
+    "B(S|LR)P_EXPORT_TIMEOUT",
+    r"PYTHON_FASTAPI_\w+",
+    r"PYTHON_((TRACER|METER|LOGGER)_PROVIDER|DISTRO|ID_GENERATOR|\w*CONFIGURATOR)",
 )
 
 RULES = (
@@ -157,7 +165,7 @@ RULES = (
     Rule(
         "headers",
         r"EXPORTER_OTLP_\w*HEADERS",
-        like(_HEADERS),
+        like(f"(?a:({_HEADER})+)"),
         "a comma list of name=value",
         keeps_good_items=True,
     ),
@@ -237,7 +245,7 @@ RULES = (
     Rule(
         "retryable-codes",
         r"PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",
-        like(f"({_CODES})(,({_CODES}))*"),
+        like(f"{_CODE}(,{_CODE})*"),
         "a comma list of gRPC status codes",
     ),
     Rule(
@@ -255,8 +263,8 @@ RULES = (
     # Accepts nothing.
     Rule(
         "unread",
-        _UNREAD,
+        "|".join(UNREAD),
         like("(?!)"),
-        "left out: nothing in this service reads it",
+        "no value, because nothing in this service reads it",
     ),
 )

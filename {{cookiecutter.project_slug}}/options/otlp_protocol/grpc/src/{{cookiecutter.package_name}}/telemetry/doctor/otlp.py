@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.util.re import parse_env_headers
 
 from ..export import otlp
-from ..start_line import variable
+from ..settings.variables import variable
 from .sample import REJECTED, Sample
 from .wire import Answer, Route
 

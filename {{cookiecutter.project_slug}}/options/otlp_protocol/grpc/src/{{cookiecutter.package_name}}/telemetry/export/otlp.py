@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from . import encoding
-from .answers import Answer, Verdict, remember
+from .answers import Answer, Verdict, remember, taken
 
 encoding.install(trace_exporter, _log_exporter)
 
@@ -67,7 +67,30 @@ class _AnswerListener(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     def intercept_unary_unary(self, continuation: Any, call_details: Any, request: Any) -> Any:
         call = continuation(call_details, request)
         remember(_answer(call))
+        if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise _NeedsNewChannel(call.details())
         return call
+
+
+class _NeedsNewChannel(grpc.RpcError):  # type: ignore[misc]
+    """Makes the exporter open a new channel, as it does after UNAVAILABLE.
+
+    A load balancer may have forgotten a connection without closing it. Then nothing that is sent
+    on it is answered, and a new one works.
+    """
+
+    def __init__(self, details: str):
+        super().__init__(details)
+        self._details = details
+
+    def code(self) -> Any:
+        return grpc.StatusCode.UNAVAILABLE
+
+    def details(self) -> str:
+        return self._details
+
+    def trailing_metadata(self) -> tuple[()]:
+        return ()
 
 
 def _answer(call: Any) -> Answer:
@@ -76,7 +99,7 @@ def _answer(call: Any) -> Answer:
     reason = call.details() or "no reason given"
     text = f"{status}: {reason}"
     if status == "OK":
-        return Answer(Verdict.TAKEN)
+        return taken(call.result().SerializeToString())
     if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(text):
         return Answer(Verdict.TOO_LARGE, text)
     delay = retry_delay(call)

@@ -17,7 +17,7 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from . import encoding
-from .answers import Answer, Verdict, remember
+from .answers import Answer, Verdict, remember, taken
 
 encoding.install(trace_exporter, _log_exporter)
 
@@ -115,7 +115,7 @@ def _answer(response: requests.Response) -> Answer:
     if response.is_redirect:
         text += f", redirected to {response.headers['location']}"
     if status < 300:
-        return Answer(Verdict.TAKEN, text)
+        return taken(response.content)
     if status in RETRYABLE:
         retry_after = response.headers.get("retry-after", "")
         return Answer(Verdict.AGAIN, text, _seconds(retry_after))

@@ -1,0 +1,26 @@
+"""Modules of telemetry/export/ for tests that need no rendered service."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from . import template
+
+NAME = "telemetry_under_test"
+
+
+@pytest.fixture(scope="module")
+def telemetry() -> Iterator[Any]:
+    """Return modules of telemetry/, imported without the rest of their package."""
+    package = ModuleType(NAME)
+    package.__path__ = [str(template.PROJECT / template.TELEMETRY)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, NAME, package)
+        parts = ("answers", "sending", "retrying", "points", "items", "outage")
+        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.export.{part}") for part in parts})
+        for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
+            del sys.modules[part]

@@ -1,0 +1,133 @@
+"""An outage is told when it begins, once a minute while it lasts, and when it is over."""
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+LOGGER = "telemetry_under_test.export.outage"
+
+
+class Clock(SimpleNamespace):
+    """Stands in for the module `time`, and moves only when it is told to."""
+
+    now = 1000.0
+
+    def time(self) -> float:
+        """Return the time of day."""
+        return self.now
+
+    def monotonic(self) -> float:
+        """Return the time since some moment."""
+        return self.now
+
+    def strftime(self, _: str, __: object) -> str:
+        """Return a time of day as text."""
+        return "08:20:01Z"
+
+    def gmtime(self, _: float) -> object:
+        """Return nothing of interest."""
+        return None
+
+
+@pytest.fixture
+def clock(telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return a clock that outage.py reads."""
+    clock = Clock()
+    monkeypatch.setattr(telemetry.outage, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Any:
+    """Return a function that returns the lines logged since its last call, with their levels."""
+    caplog.set_level(logging.INFO)
+
+    def lines() -> list[tuple[str, str]]:
+        records = [record for record in caplog.records if record.name == LOGGER]
+        caplog.clear()
+        return [(record.levelname, record.getMessage()) for record in records]
+
+    return lines
+
+
+def fail(telemetry: Any, outage: Any, clock: Clock) -> None:
+    """Have an attempt fail that began now."""
+    answer = telemetry.answers.Answer(telemetry.answers.Verdict.AGAIN, "UNAVAILABLE: refused")
+    outage.failed(answer, clock.now)
+
+
+def test_an_outage_has_a_first_line_and_a_last_one(telemetry: Any, clock: Clock, lines: Any) -> None:
+    """Twenty failed attempts are one WARNING with all that is known; the end is one INFO with the counts."""
+    backlog = telemetry.outage.Backlog(queue_size=100)
+    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    for _ in range(20):
+        backlog.add()
+        fail(telemetry, outage, clock)
+        clock.now += 1
+    assert lines() == [
+        (
+            "WARNING",
+            (
+                "traces: http://collector:4317 has taken nothing since 08:20:01Z. Waiting: 1, with room for 100; lost: 0. "
+                "Its last answer: UNAVAILABLE: refused"
+            ),
+        )
+    ]
+    outage.taken()
+    outage.taken()
+    expected = "traces: http://collector:4317 takes data again, after 20 s. Sent late: 20; lost: 0."
+    assert lines() == [("INFO", expected)]
+
+
+def test_a_long_outage_is_told_once_a_minute(telemetry: Any, clock: Clock, lines: Any) -> None:
+    """In ten minutes there are ten lines, the first at once; the last says what a full queue has dropped."""
+    backlog = telemetry.outage.Backlog(queue_size=100)
+    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    for _ in range(600):
+        backlog.add()
+        fail(telemetry, outage, clock)
+        clock.now += 1
+    told = lines()
+    assert [level for level, _ in told] == ["WARNING"] * 10
+    assert "Waiting: 100, with room for 100; lost: 441." in told[-1][1]
+    outage.taken()
+    assert lines()[0][1].endswith("after 600 s. Sent late: 100; lost: 500.")
+
+
+def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
+    """A second outage soon after the first has its own lines, and counts only its own losses."""
+    backlog = telemetry.outage.Backlog(queue_size=1)
+    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    for _ in range(2):
+        fail(telemetry, outage, clock)
+        backlog.add()
+        backlog.add()
+        outage.taken()
+        backlog.leave_queue(1)
+        backlog.settle(1)
+        clock.now += 15
+    told = lines()
+    assert [level for level, _ in told] == ["WARNING", "INFO"] * 2
+    assert all(text.endswith("Sent late: 1; lost: 1.") for _, text in told[1::2])
+
+
+def test_a_receiver_that_takes_others_is_not_told_each_time(telemetry: Any, clock: Clock, lines: Any) -> None:
+    """One batch that is never taken, among others that are, is a line a minute and not one an attempt."""
+    outage = telemetry.outage.Outage("traces", "http://collector:4317", telemetry.outage.Backlog(queue_size=100))
+    for _ in range(180):
+        fail(telemetry, outage, clock)
+        outage.taken()
+        clock.now += 1
+    assert [level for level, _ in lines()] == ["WARNING", "INFO"] * 3
+
+
+def test_a_forked_child_counts_from_nothing(telemetry: Any) -> None:
+    """The parent sends what waits: the child forgets it, and can count although the lock was held."""
+    backlog = telemetry.outage.Backlog(queue_size=5)
+    backlog.add()
+    with backlog._lock:
+        backlog.renew()
+        backlog.add()
+    assert (backlog.unsent, backlog.lost) == (1, 0)
