@@ -23,7 +23,7 @@ def _replace(module: Any, name: str, direct: Encoder) -> None:
     """Replace an encoder; the exporter's own one still takes the batches that ours fails on."""
     stock = getattr(module, name, None)
     if stock is None:  # a later release may have moved it, and then exports without ours
-        report(name, "is not in this release of the exporter: it encodes by itself, and slower")
+        report(name, "is missing in this release of the exporter: its own, slower encoder is used")
         return
 
     def encode(items: Sequence[Any]) -> Any:

@@ -17,6 +17,7 @@ EVENT = Message(trace_pb2.Span.Event)
 LINK = Message(trace_pb2.Span.Link)
 STATUS = Message(trace_pb2.Status)
 
+UNSET = STATUS()
 KINDS = {kind: kind.value + 1 for kind in SpanKind}  # 0 is "unspecified" in OTLP
 LOCAL = trace_pb2.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 REMOTE = LOCAL | trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
@@ -83,9 +84,6 @@ def _status(status: Status) -> bytes:
         message=utf8(status.description, "status description"),
         code=status.status_code.value,
     )
-
-
-UNSET = STATUS()
 
 
 def _flags(context: SpanContext | None) -> int:

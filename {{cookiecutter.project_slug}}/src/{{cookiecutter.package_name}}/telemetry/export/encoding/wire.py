@@ -15,7 +15,7 @@ ONE_BYTE = [bytes([number]) for number in range(0x80)]
 
 
 def varint(number: int) -> bytes:
-    """Return an integer seven bits a byte, the lowest first; the eighth says that more follow."""
+    """Return an integer, seven bits a byte, lowest first; the eighth says that more follow."""
     if 0 <= number < 0x80:
         return ONE_BYTE[number]
     number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number is its 64-bit two's complement
