@@ -9,11 +9,15 @@ from importlib import import_module
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.exporter.otlp.proto.grpc import _log_exporter, trace_exporter
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
+from . import encoding
 from .answers import Answer, Verdict, remember, taken
+
+encoding.install(trace_exporter, _log_exporter)
 
 # These packages have no types; import_module() keeps mypy from reporting each use.
 grpc: Any = import_module("grpc")

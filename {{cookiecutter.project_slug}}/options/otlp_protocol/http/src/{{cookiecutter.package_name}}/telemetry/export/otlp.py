@@ -11,11 +11,15 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import requests
+from opentelemetry.exporter.otlp.proto.http import _log_exporter, trace_exporter
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+from . import encoding
 from .answers import Answer, Verdict, remember, taken
+
+encoding.install(trace_exporter, _log_exporter)
 
 RETRYABLE = (429, 502, 503, 504)  # the statuses that OTLP lets a client retry
 TOO_LARGE = 413

@@ -1,0 +1,44 @@
+"""A text that UTF-8 cannot hold costs neither its item nor the batch: in a process of the service, on real receivers."""
+
+import re
+from typing import Any
+
+import pytest
+
+from ..conftest import Projects
+from ..harness.receiver import Receiver
+from .test_refusals import Steps, names, produce
+
+pytestmark = pytest.mark.slow
+
+LONE = "\ud83e"  # half of a character: json.loads() and str.encode() disagree about it
+CLEAN = "\ufffd"
+
+
+def test_a_lone_surrogate_is_replaced_and_all_else_arrives(protocol: Any, projects: Projects) -> None:
+    """In a span's name, an exception's message and stack trace, and a log record; each kind of text is told once."""
+    steps: Steps = [
+        ("span", "before", 10, 5),
+        ("span", LONE, 10, 3),
+        ("raised", LONE, 10, 2),
+        ("span", "after", 10, 5),
+        ("record", "before", 10, 5),
+        ("logged", LONE, 10, 2),
+        ("record", "after", 10, 5),
+    ]
+    with Receiver(protocol) as receiver:
+        printed = produce(projects(protocol), receiver, steps)
+    assert names(receiver) == {"before": 5, CLEAN: 3, "raised": 2, "after": 5}
+    text = CLEAN + "x" * 10
+    for span in receiver.spans:
+        if span.name == "raised":
+            ((_, exception),) = span.events
+            assert (span.status_message, exception["exception.message"]) == (f"ValueError: {text}", text)
+            assert exception["exception.stacktrace"].rstrip().endswith(f"ValueError: {text}")
+    bodies = [log.body.split()[0] for log in receiver.logs if log.scope == "t"]
+    assert bodies == ["before"] * 5 + [text] * 2 + ["after"] * 5
+    told = re.findall(r"WARNING .*'([\w. ]+)' has lone surrogates", printed)
+    assert sorted(told) == sorted(
+        ["span name", "status description", "exception.message", "exception.stacktrace", "body"]
+    )
+    assert "dropped" not in printed
