@@ -22,11 +22,11 @@ def main() -> int:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="write results.json, results.svg and the table of the README, from a whole run",
+        help="write results.json, results.svg and the table of the README",
     )
     options = parser.parse_args()
-    if options.write and (options.only or options.quick):
-        parser.error("--write needs a whole run: leave --only and --quick out")
+    if options.write and options.only:
+        parser.error("--write needs all parts: leave --only out")
     signal.signal(signal.SIGTERM, _end)  # so that what runs is ended, and folders are removed
 
     parts = [options.only] if options.only else list(PARTS)
@@ -41,8 +41,8 @@ def main() -> int:
             for part in parts:
                 _say(f"{transport}: {part}")
                 figures += PARTS[part](compared, transport, options.quick)
-    measured = results.collect(figures, versions)
-    print(f"{measured.date}, Python {measured.python}, {measured.machine}")
+    measured = results.collect("quick" if options.quick else "whole", figures, versions)
+    print(measured.origin)
     print(table.versions(versions))
     print(table.lines(figures))
     if options.write:

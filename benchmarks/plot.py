@@ -52,7 +52,7 @@ def draw(results: Results) -> str:
         "<title>What telemetry costs: the generated service beside its alternatives</title>",
         f"<style>{STYLE}</style>",
         _text(GAP, 20, "title", "What telemetry costs: shorter bars are better, except for spans a second"),
-        _text(GAP, 40, "note", f"{results.date}, Python {results.python}, {results.machine}"),
+        _text(GAP, 40, "note", results.origin),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 

@@ -32,15 +32,22 @@ class Results:
     """What one run has measured."""
 
     date: str
+    run: str  # "whole" or "quick"
     machine: str
     python: str
     versions: Versions
     figures: list[Figure]
 
+    @property
+    def origin(self) -> str:
+        """Say when and where this was measured, and whether by a quick run, which is coarse."""
+        return f"{self.date}, {self.run} run, Python {self.python}, {self.machine}"
 
-def collect(figures: list[Figure], versions: Versions) -> Results:
+
+def collect(run: str, figures: list[Figure], versions: Versions) -> Results:
     """Return the results of the run that ends now, on this machine."""
-    return Results(time.strftime("%Y-%m-%d", time.gmtime()), machine(), platform.python_version(), versions, figures)
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    return Results(date, run, machine(), platform.python_version(), versions, figures)
 
 
 def decisive(versions: Mapping[str, str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def markdown(results: Results) -> str:
     """Return the results for a README: a row for each figure, in brackets how a variant compares."""
     names = list(dict.fromkeys(name for figure in results.figures for name in figure.values))
     lines = [
-        f"{results.date}, Python {results.python}, {results.machine}:",
+        f"{results.origin}:",
         "",
         f"| | {' | '.join(names)} | in brackets |",
         f"|---|{'---|' * len(names)}---|",

@@ -60,8 +60,13 @@ def test_requests_are_due_at_even_times() -> None:
     assert {round(after - before, 6) for before, after in pairwise(due)} == {round(1 / 300, 6)}
 
 
-def test_a_stall_counts_for_each_request_that_it_delays() -> None:
-    """A service that stops for 0.4 s at 100 requests a second delays 40 of them, by 0.2 s on average."""
+@pytest.mark.parametrize("connections", [1, 64])
+def test_a_stall_counts_for_each_request_that_it_delays(connections: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that stops for 0.4 s at 100 requests a second delays 40 of them, by 0.2 s on average.
+
+    That is so too for requests that wait in the client, because no connection is free.
+    """
+    monkeypatch.setattr(open_loop, "CONNECTIONS", connections)
     with service(stall_at=30) as port:
         latencies = open_loop.run(port, RATE, 1)
     delayed = [latency for latency in latencies if latency > STALL_SECONDS / 4]

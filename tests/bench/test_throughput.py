@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.throughput import LATE, Run, drops
+from benchmarks.throughput import LATE_SECONDS, Run, drops
 from tests.harness.receiver import Point
 
 GOOD = Run(made=1000, seconds=10.05, planned=10, cpu=5, arrived=1000, dropped=0)
 
 
 @pytest.mark.parametrize(
-    "change", [{"arrived": 999}, {"arrived": 1001}, {"dropped": 1.0}, {"seconds": 10 * LATE + 0.01}]
+    "change", [{"arrived": 999}, {"arrived": 1001}, {"dropped": 1.0}, {"seconds": 10 + LATE_SECONDS + 0.01}]
 )
 def test_a_rate_holds_only_if_nothing_is_lost_in_time(change: dict[str, Any]) -> None:
     """A span too few or too many, a drop that the SDK counted, or a rate that was not kept: each fails the trial."""
