@@ -42,7 +42,7 @@ def _figure(variants: Mapping[str, Variant], transport: Transport, signals: str,
     return Figure(
         part="cpu",
         transport=transport,
-        what=f"CPU a request, {signals}",
+        what=f"CPU per request, {signals}",
         unit="µs",
         values=medians(samples),
         compared="added, of what zero_code adds",

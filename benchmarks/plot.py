@@ -51,7 +51,7 @@ def draw(results: Results) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" width="{width}" height="{top}" role="img">',
         "<title>What telemetry costs: the generated service beside its alternatives</title>",
         f"<style>{STYLE}</style>",
-        _text(GAP, 20, "title", "What telemetry costs: shorter bars are better, except for spans a second"),
+        _text(GAP, 20, "title", "What telemetry costs: shorter bars are better, except for spans per second"),
         _text(GAP, 40, "note", results.origin),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])

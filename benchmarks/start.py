@@ -40,12 +40,12 @@ def measure(variants: Mapping[str, Variant], transport: Transport, quick: bool) 
                     if len(memory[name]) < MEMORY_ROUNDS:
                         memory[name].append(_warm_memory(service, receiver, variant))
     return [
-        _start("first 200", transport, alive),
-        _start("first 201", transport, posted),
+        _start("start to the first 200", transport, alive),
+        _start("start to the first 201", transport, posted),
         Figure(
             part="start",
             transport=transport,
-            what="memory",
+            what=f"memory after {WARM_UP} requests",
             unit="MB",
             values=medians(memory),
             compared="MB more than plain",

@@ -87,7 +87,7 @@ def measure(variants: Mapping[str, Variant], transport: Transport, quick: bool) 
         Figure(
             part="throughput",
             transport=transport,
-            what=f"spans a second of one core, {seconds} s without a drop",
+            what=f"spans per second of one core, {seconds} s without a drop",
             unit="spans/s",
             values=values,
             compared=f"times {stock}",
