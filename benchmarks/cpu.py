@@ -21,7 +21,7 @@ LIMITS = {"traces": 0.55}
 
 def measure(variants: Mapping[str, Variant], transport: Transport, quick: bool) -> list[Figure]:
     """Compare the CPU time of a request, spans exported and counted."""
-    seconds = 8 if quick else 35
+    seconds = 8 if quick else 30
     return [_figure(variants, transport, signals, seconds) for signals in SIGNALS]
 
 

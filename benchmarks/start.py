@@ -27,7 +27,7 @@ def measure(variants: Mapping[str, Variant], transport: Transport, quick: bool) 
         for variant in variants.values():  # the first start compiles
             with variant.service(receiver, **SIGNALS["traces and metrics"]):
                 pass
-        end = time.monotonic() + (6 if quick else 35)
+        end = time.monotonic() + (6 if quick else 30)
         while time.monotonic() < end or len(alive["ours"]) < LEAST_ROUNDS:
             for name, variant in variants.items():
                 receiver.clear()

@@ -24,7 +24,7 @@ PRODUCER = Path(__file__).with_name("producer.py")
 LOW_RATE, LOW_SECONDS = 3_000, 4  # spans a second
 SHARES = (0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.15)  # of the rate that would fill the core
 SHORT_SECONDS = 6  # a trial before the minute, to give up early
-LATE_SECONDS = 0.25  # a producer that ends later than this after the plan did not keep the rate
+LATE_SECONDS = 0.5  # a producer that ends later than this after the plan did not keep the rate
 DROPS = "otel.sdk.processor.span.processed"
 # zero_code has the SDK's own processor and exporter, as these have.
 STOCK: dict[Transport, str] = {"grpc": "guide", "http": "fastapi"}
