@@ -8,48 +8,51 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from . import measures, variants
-from .measures import Figure
+from . import cpu, latency, publish, results, start, table, throughput, variants
+from .figures import Figure
 
-HEADER = ("", "", "ours", "plain", "zero_code", "figure", "value", "limit", "")
+PARTS = {"cpu": cpu.measure, "start": start.measure, "latency": latency.measure, "throughput": throughput.measure}
 
 
 def main() -> int:
     """Measure both transports; return 0 if all limits are met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about a minute instead of four, and coarser")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=PARTS, metavar="NAME", help=f"one part: {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the time, and coarser")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write results.json, results.svg and the table of the README",
+    )
+    options = parser.parse_args()
+    if options.write and options.only:
+        parser.error("--write needs all parts: leave --only out")
     signal.signal(signal.SIGTERM, _end)  # so that what runs is ended, and folders are removed
 
+    parts = [options.only] if options.only else list(PARTS)
     figures: list[Figure] = []
-    for transport in ("grpc", "http"):
+    versions: results.Versions = {}
+    for transport, names in variants.COMPARED.items():
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
             _say(f"{transport}: render and install")
-            compared = variants.build(Path(folder), transport)
-            _say(f"{transport}: start-up and memory")
-            figures += measures.start(compared, transport, 3 if quick else 30)
-            _say(f"{transport}: CPU")
-            figures += measures.cpu(compared, transport, 6 if quick else 55)
-    print(table(figures))
+            compared = variants.build(Path(folder), transport, names)
+            for name, variant in compared.items():
+                versions[f"{transport} {name}"] = results.decisive(variant.versions())
+            for part in parts:
+                _say(f"{transport}: {part}")
+                figures += PARTS[part](compared, transport, options.quick)
+    measured = results.collect("quick" if options.quick else "whole", figures, versions)
+    print(measured.origin)
+    print(table.versions(versions))
+    print(table.lines(figures))
+    if options.write:
+        results.write(measured)
+        publish.main()
     missed = [figure for figure in figures if not figure.met]
     for figure in missed:
-        print(f"missed: {figure.transport}, {figure.what}: {figure.figure} is {figure.value:.2f}, not {figure.limit:g}")
+        value = figure.ratios["ours"]
+        print(f"missed: {figure.transport}, {figure.what}: {value:.2f} {figure.compared}, not {figure.limit:g}")
     return 1 if missed else 0
-
-
-def table(figures: list[Figure]) -> str:
-    """Return the figures as lines with aligned columns."""
-    rows = [HEADER, *map(_row, figures)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-
-
-def _row(figure: Figure) -> tuple[str, ...]:
-    digits = 1 if figure.unit == "MB" else 0
-    values = [f"{figure.values[name]:.{digits}f} {figure.unit}" for name in ("ours", "plain", "zero_code")]
-    limit = "" if figure.limit is None else f"<= {figure.limit:g}"
-    verdict = "" if figure.limit is None else "met" if figure.met else "MISSED"
-    return figure.transport, figure.what, *values, figure.figure, f"{figure.value:.2f}", limit, verdict
 
 
 def _say(what: str) -> None:

@@ -1,14 +1,17 @@
-"""The three services that are compared: the same routes, the same server, the same log lines.
+"""The services that are compared: the same routes, the same server, the same log lines.
 
-- `ours`, the generated service;
-- `plain`, the same package with telemetry/ replaced by PLAIN: FastAPI still imports the OpenTelemetry API, and
-  nothing imports its SDK;
-- `zero_code`, `plain` under `opentelemetry-instrument`, with the instrumentations for the libraries it uses.
+- `ours`: the generated service;
+- `plain`: the same package without telemetry. FastAPI still imports the OpenTelemetry API, and nothing imports its SDK;
+- `zero_code`: `plain` under `opentelemetry-instrument`, with the instrumentations for the libraries it uses;
+- `guide`, gRPC only: alternatives/guide.py;
+- `fastapi`, HTTP only: FastAPI's own `FASTAPI_OTEL_AUTO_CONFIGURE=true`, which refuses gRPC;
+- `logfire`, HTTP only: alternatives/logfire.py, because logfire exports nothing over gRPC.
 """
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,34 +21,31 @@ from tests.harness.service import Service, clean_environment, install, render
 
 Transport = Literal["grpc", "http"]
 SLUG, PACKAGE = "payment-service", "payment_service"
-
-# telemetry/__init__.py of a service that has no telemetry, only its log lines; app.py and the rest stay as they are.
-PLAIN = '''
-"""The public functions of the real telemetry/, without telemetry."""
-
-import logging
-import sys
-
-
-def configure() -> None:
-    """Send log lines to standard output, and nothing else."""
-    report()
-
-
-def report() -> None:
-    """Send the root logger's lines, from INFO on, to standard output, in the format of the real service."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
-
-
-def shutdown() -> None:
-    """Do nothing."""
-'''
+ALTERNATIVES = Path(__file__).with_name("alternatives")
+COMPARED: dict[Transport, tuple[str, ...]] = {
+    "grpc": ("plain", "ours", "zero_code", "guide"),
+    "http": ("plain", "ours", "zero_code", "fastapi", "logfire"),
+}
 
 # Of what `opentelemetry-bootstrap` asks for here, what a request or a log line of this service passes through.
 ZERO_CODE = ("distro", "instrumentation-fastapi", "instrumentation-httpx", "instrumentation-logging")
 UNTRACED = {"OTEL_PYTHON_FASTAPI_EXCLUDED_URLS": "healthz,readyz"}
+# What the service needs without telemetry, and what each alternative's own pages tell to install.
+SERVICE = ("fastapi", "uvicorn[standard]")
+PACKAGES = {
+    "guide": (
+        "opentelemetry-sdk",
+        "opentelemetry-exporter-otlp-proto-grpc",
+        "opentelemetry-instrumentation-fastapi",
+    ),
+    "fastapi": ("fastapi[opentelemetry]",),
+    "logfire": ("logfire[fastapi]",),
+}
+VARIABLES = {"fastapi": {"FASTAPI_OTEL_AUTO_CONFIGURE": "true", "OTEL_SERVICE_NAME": SLUG}}
+MODULES = {"fastapi": "plain"}  # the environment configures it, and no code
+SPANS = {"guide": 5, "fastapi": 2, "logfire": 2}
+# app.py of the template turns FastAPI's own exporters off, whatever the environment says.
+NO_AUTO_CONFIGURE = '        "auto_configure": False,\n'
 
 
 @dataclass(frozen=True)
@@ -58,45 +58,95 @@ class Variant:
     command: tuple[str, ...] = (SLUG,)
     variables: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        return self.project / ".venv" / "bin" / "python"
+
+    def environment(self, receiver: Receiver, **variables: str) -> dict[str, str]:
+        """Return the variables that make it export to the receiver."""
+        protocol = {"grpc": "grpc", "http": "http/protobuf"}[receiver.protocol]
+        target = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        return self.variables | target | variables
+
     def service(self, receiver: Receiver, ready: str | None = "/healthz", **variables: str) -> Service:
         """Return the service, not started, exporting to the receiver; a start waits for `ready`, if given."""
-        protocol = {"grpc": "grpc", "http": "http/protobuf"}[receiver.protocol]
-        target = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-        }
-        return Service(self.project, *self.command, ready=ready, **(self.variables | target | variables))
+        return Service(self.project, *self.command, ready=ready, **self.environment(receiver, **variables))
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each installed package, by name."""
+        lines = _uv("pip", "freeze", "--python", str(self.python)).splitlines()
+        return dict(line.split("==") for line in lines if "==" in line)
 
 
-def build(into: Path, transport: Transport) -> dict[str, Variant]:
-    """Render and install the services below `into`."""
+def build(
+    into: Path, transport: Transport, names: Iterable[str] = ("ours", "plain", "zero_code")
+) -> dict[str, Variant]:
+    """Render and install the named services below `into`."""
     ours = install(render(into, project_slug=SLUG, package_name=PACKAGE, otlp_protocol=transport))
+    # What several services install is of the same version in all.
+    shared = into / "constraints.txt"
+    installed = _uv("pip", "freeze", "--python", str(ours / ".venv" / "bin" / "python")).splitlines()
+    shared.write_text("\n".join(line for line in installed if "==" in line))
 
-    plain = into / "plain"
-    shutil.copytree(ours / "src", plain)
-    telemetry = plain / PACKAGE / "telemetry"
-    shutil.rmtree(telemetry)
-    telemetry.mkdir()
-    (telemetry / "__init__.py").write_text(PLAIN.lstrip())
-    instead = {"PYTHONPATH": str(plain)}  # comes before the package that is installed
-
-    agent = into / "agent"
-    _uv("venv", "--python", sys.executable, f"{agent / '.venv'}")
-    _uv("pip", "install", "--python", f"{agent / '.venv'}", f"{ours}", *(f"opentelemetry-{part}" for part in ZERO_CODE))
-
-    command = ("opentelemetry-instrument", str(agent / ".venv" / "bin" / SLUG))
-    return {
-        "ours": Variant("ours", ours, 2),
-        "plain": Variant("plain", ours, 0, variables=instead),
-        "zero_code": Variant("zero_code", agent, 5, command, instead | UNTRACED),
-    }
+    built = {}
+    for name in names:
+        if name == "ours":
+            built[name] = Variant(name, ours, 2)
+        elif name == "plain":
+            built[name] = Variant(name, ours, 0, variables=_package(ours, into, name))
+        elif name == "zero_code":
+            built[name] = _zero_code(ours, into, shared)
+        else:
+            built[name] = _alternative(name, ours, into, shared)
+    return built
 
 
-def _uv(*arguments: str) -> None:
+def _zero_code(ours: Path, into: Path, shared: Path) -> Variant:
+    project = into / "zero_code"
+    _install(project, shared, str(ours), *(f"opentelemetry-{part}" for part in ZERO_CODE))
+    command = ("opentelemetry-instrument", str(project / ".venv" / "bin" / SLUG))
+    return Variant("zero_code", project, 5, command, _package(ours, into, "plain") | UNTRACED)
+
+
+def _alternative(name: str, ours: Path, into: Path, shared: Path) -> Variant:
+    project = into / name
+    _install(project, shared, *SERVICE, *PACKAGES[name])
+    variables = _package(ours, into, MODULES.get(name, name)) | VARIABLES.get(name, {})
+    return Variant(name, project, SPANS[name], ("python", "-m", PACKAGE), variables)
+
+
+def _package(ours: Path, into: Path, module: str) -> dict[str, str]:
+    """Copy the service's package with another telemetry/; return the variable that puts it first."""
+    path = into / "packages" / module
+    if not path.exists():
+        package = path / PACKAGE
+        shutil.copytree(ours / "src" / PACKAGE, package)
+        shutil.rmtree(package / "telemetry")
+        shutil.copytree(ALTERNATIVES, package / "telemetry")
+        names = "configure, instrument, report, shutdown"
+        (package / "telemetry" / "__init__.py").write_text(f"from .{module} import {names}\n")
+        app = (package / "app.py").read_text()
+        if NO_AUTO_CONFIGURE not in app:
+            raise RuntimeError(f"app.py has no line {NO_AUTO_CONFIGURE!r}: change NO_AUTO_CONFIGURE in variants.py")
+        (package / "app.py").write_text(app.replace(NO_AUTO_CONFIGURE, "") + "\n\ntelemetry.instrument(app)\n")
+    return {"PYTHONPATH": str(path)}
+
+
+def _install(project: Path, shared: Path, *packages: str) -> None:
+    """Make an environment below the project, with these packages."""
+    environment = project / ".venv"
+    _uv("venv", "--quiet", "--python", sys.executable, str(environment))
+    python = str(environment / "bin" / "python")
+    _uv("pip", "install", "--quiet", "--python", python, "--constraint", str(shared), *packages)
+
+
+def _uv(*arguments: str) -> str:
+    """Run uv and return what it printed; raise RuntimeError with uv's words if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "uv", *arguments, "--quiet"],
+        [sys.executable, "-m", "uv", *arguments],
         check=False,
-        env=clean_environment(),
+        env=clean_environment(proxies=True),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -104,4 +154,5 @@ def _uv(*arguments: str) -> None:
         timeout=300,
     )
     if done.returncode:
-        raise RuntimeError(f"uv {arguments[0]} failed:\n{done.stdout}")
+        raise RuntimeError(f"uv {' '.join(arguments[:2])} failed:\n{done.stdout}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Tests of the arithmetic, the plot and the published results of benchmarks/; none of them measures anything."""
