@@ -1,6 +1,7 @@
 """An outage is told when it begins, once a minute while it lasts, and when it is over."""
 
 import logging
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +62,7 @@ def fail(telemetry: Any, outage: Any, clock: Clock, first_tried: float | None = 
 def test_an_outage_has_a_first_line_and_a_last_one(telemetry: Any, clock: Clock, lines: Any) -> None:
     """Twenty failed attempts are one WARNING with all that is known; the end is one INFO with the counts."""
     backlog = telemetry.outage.Backlog(queue_size=100)
-    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    outage = telemetry.outage.Outage("traces", telemetry.outage.Receiver("http://collector:4317"), backlog)
     for _ in range(20):
         backlog.add()
         fail(telemetry, outage, clock)
@@ -84,7 +85,7 @@ def test_an_outage_has_a_first_line_and_a_last_one(telemetry: Any, clock: Clock,
 def test_a_long_outage_is_told_once_a_minute(telemetry: Any, clock: Clock, lines: Any) -> None:
     """In ten minutes there are ten lines, the first at once; the last says what a full queue has dropped."""
     backlog = telemetry.outage.Backlog(queue_size=100)
-    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    outage = telemetry.outage.Outage("traces", telemetry.outage.Receiver("http://collector:4317"), backlog)
     for _ in range(600):
         backlog.add()
         fail(telemetry, outage, clock)
@@ -99,7 +100,7 @@ def test_a_long_outage_is_told_once_a_minute(telemetry: Any, clock: Clock, lines
 def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
     """A second outage soon after the first has its own lines, and counts only its own losses."""
     backlog = telemetry.outage.Backlog(queue_size=1)
-    outage = telemetry.outage.Outage("traces", "http://collector:4317", backlog)
+    outage = telemetry.outage.Outage("traces", telemetry.outage.Receiver("http://collector:4317"), backlog)
     for _ in range(2):
         fail(telemetry, outage, clock)
         backlog.add()
@@ -115,13 +116,34 @@ def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
 
 def test_a_receiver_that_takes_others_is_not_away(telemetry: Any, clock: Clock, lines: Any) -> None:
     """One batch that is never taken, among others that are, begins no outage: one line, at its first attempt."""
-    outage = telemetry.outage.Outage("traces", "http://collector:4317", telemetry.outage.Backlog(queue_size=100))
+    outage = telemetry.outage.Outage(
+        "traces", telemetry.outage.Receiver("http://collector:4317"), telemetry.outage.Backlog(queue_size=100)
+    )
     first_tried = clock.now
     for _ in range(180):
         fail(telemetry, outage, clock, first_tried)
         clock.now += 1
         outage.taken()
     assert [level for level, _ in lines()] == ["WARNING", "INFO"]
+
+
+def test_a_receiver_that_nobody_chose_is_one_quiet_line(telemetry: Any, clock: Clock, lines: Any) -> None:
+    """No endpoint is set and nothing listens: one INFO for all signals. A chosen address is an outage all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert not telemetry.outage.Receiver(address, is_chosen=False).is_missing()
+    outages = [
+        telemetry.outage.Outage(signal, telemetry.outage.Receiver(address, is_chosen=False), None)
+        for signal in ("traces", "metrics")
+    ]
+    for outage in outages * 3:
+        fail(telemetry, outage, clock)
+        clock.now += 61
+        assert outage.is_expected
+    assert [level for level, _ in lines()] == ["INFO"]
+    chosen = telemetry.outage.Outage("traces", telemetry.outage.Receiver(address), None)
+    fail(telemetry, chosen, clock)
+    assert [level for level, _ in lines()] == ["WARNING"]
 
 
 def test_a_forked_child_counts_from_nothing(telemetry: Any) -> None:

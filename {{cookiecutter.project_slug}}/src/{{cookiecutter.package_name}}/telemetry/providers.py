@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from .export import otlp
 from .export.items import LOG_RECORDS, SPANS
+from .export.outage import Receiver
 from .export.points import split_what_is_too_large
 from .export.retrying import RetryingExporter
 from .masking import mask
@@ -138,9 +139,10 @@ def _otlp_log_records() -> RetryingExporter:
     return RetryingExporter(otlp.log_exporter(), LOG_RECORDS, _receiver("logs"))
 
 
-def _receiver(signal: str) -> str:
-    """Return the address of a signal's receiver, for log lines."""
-    return mask(os.environ[variables.variable(signal, "ENDPOINT")])
+def _receiver(signal: str) -> Receiver:
+    """Return the receiver of a signal, for log lines."""
+    is_chosen = variables.variable(signal, "ENDPOINT") in os.environ
+    return Receiver(mask(variables.endpoint(signal)), is_chosen)
 
 
 def _hold_forks_while_exporting(exporter: Any) -> None:

@@ -58,8 +58,7 @@ def _destination(signal: str) -> str:
     if "console" in exporters:
         places.append("console")
     if "otlp" in exporters:
-        variable = variables.variable(signal, "ENDPOINT")
-        endpoint = masking.mask(os.environ[variable])
+        endpoint = masking.mask(variables.endpoint(signal))
         places.append(f"{endpoint}({protocol.PROTOCOL})")
     return ",".join(places) or "off"
 

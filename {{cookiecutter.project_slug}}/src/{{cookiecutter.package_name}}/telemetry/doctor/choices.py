@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .. import settings
 from ..settings import protocol, variables
-from ..settings.variables import SIGNALS, exporters, sdk_disabled, variable
+from ..settings.variables import SIGNALS, endpoint, exporters, sdk_disabled, variable
 from .findings import Check, finding, note, problem
 
 # A scheme, or one of gRPC's own resolvers.
@@ -74,7 +74,9 @@ def _notes() -> Iterator[Check]:
 
 
 def _bare_endpoints() -> Iterator[Check]:
-    endpoints = {variable(signal, "ENDPOINT") for signal in SIGNALS}
-    for endpoint in sorted(endpoints):
-        if not SCHEME.match(os.environ[endpoint]):
-            yield note("settings", "bare-endpoint", endpoint=endpoint)
+    bare = set()
+    for signal in SIGNALS:
+        if not SCHEME.match(endpoint(signal)):
+            bare.add(variable(signal, "ENDPOINT"))
+    for name in sorted(bare):
+        yield note("settings", "bare-endpoint", endpoint=name)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from .. import resource
-from ..settings import protocol
+from ..settings import protocol, variables
 from ..settings.variables import SIGNALS, variable
 from . import otlp, sample
 from .choices import sends_otlp
@@ -189,7 +189,7 @@ def _address(signal: str, route: Route) -> dict[str, object]:
     endpoint = variable(signal, "ENDPOINT")
     host = f"[{route.host}]" if ":" in route.host else route.host
     return {
-        "address": f"{host}:{route.port}" if route.host else os.environ[endpoint],
+        "address": f"{host}:{route.port}" if route.host else variables.endpoint(signal),
         "host": route.host,
         "endpoint": endpoint,
         "headers": variable(signal, "HEADERS"),

@@ -1,14 +1,39 @@
 """Logs an outage of the receiver: when it begins, once a minute, and when it is over."""
 
 import logging
+import socket
 import threading
 import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from .answers import Answer
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 60.0  # while one outage lasts
+_missing: set["Receiver"] = set()  # those that were logged: one line for all signals
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where a signal is sent."""
+
+    address: str = "the receiver"  # without secrets
+    is_chosen: bool = True  # False: it is the exporters' default, because no endpoint is set
+
+    def is_missing(self) -> bool:
+        """Return whether nobody chose the address, and nothing listens there, as on a laptop."""
+        if self.is_chosen:
+            return False
+        url = urlsplit(self.address)
+        try:
+            socket.create_connection((url.hostname, url.port), timeout=1.0).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False
 
 
 class Backlog:
@@ -49,8 +74,9 @@ class Backlog:
 class Outage:
     """Knows whether the receiver of one signal is away."""
 
-    def __init__(self, signal: str, receiver: str, backlog: Backlog | None):
-        """Log about a signal and its receiver's address; without a backlog nothing waits."""
+    def __init__(self, signal: str, receiver: Receiver, backlog: Backlog | None):
+        """Log about a signal and its receiver; without a backlog nothing waits."""
+        self.is_expected = False  # there is no receiver, and nobody has chosen one
         self._signal = signal
         self._receiver = receiver
         self._backlog = backlog
@@ -68,14 +94,18 @@ class Outage:
         if self._since is None:
             self._since = first_tried
             self._lost_before = self._lost()
+            self.is_expected = self._receiver.is_missing()
         elif now - self._last_line < SECONDS_BETWEEN_LINES:
             return
         self._last_line = now
+        if self.is_expected:
+            self._log_missing()
+            return
         began = time.time() - (now - self._since)
         log.warning(
             "%s: %s has taken nothing since %s. %s Its last answer: %.200s",
             self._signal,
-            self._receiver,
+            self._receiver.address,
             time.strftime("%H:%M:%SZ", time.gmtime(began)),
             self._what_waits(),
             answer.text,
@@ -89,11 +119,21 @@ class Outage:
         log.info(
             "%s: %s takes data again, after %.0f s. %s",
             self._signal,
-            self._receiver,
+            self._receiver.address,
             self._last_taken - self._since,
             self._what_is_late(),
         )
         self._since = None
+        self.is_expected = False
+
+    def _log_missing(self) -> None:
+        if self._receiver in _missing:
+            return
+        _missing.add(self._receiver)
+        log.info(
+            "No OTEL_EXPORTER_OTLP_ENDPOINT is set, and nothing listens at %s: telemetry is not sent.",
+            self._receiver.address,
+        )
 
     def _what_waits(self) -> str:
         if self._backlog is None:

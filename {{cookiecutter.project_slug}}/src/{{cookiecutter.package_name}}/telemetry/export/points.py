@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.metrics import export as sdk
 
 from .items import POINTS
+from .outage import Receiver
 from .sending import Part, Sender
 
 PAUSE_SECONDS = 1.0  # between two attempts, unless the receiver asks for a longer one
@@ -24,7 +25,7 @@ class Point(NamedTuple):
     value: Any  # a NumberDataPoint or one of the histograms'
 
 
-def split_what_is_too_large(exporter: Any, receiver: str = "the receiver") -> None:
+def split_what_is_too_large(exporter: Any, receiver: Receiver = Receiver()) -> None:
     """Make an exporter of metrics send in parts what the receiver does not take whole.
 
     What the receiver does not take within OTEL_EXPORTER_OTLP_TIMEOUT is not kept. Points are sums
@@ -43,7 +44,8 @@ def split_what_is_too_large(exporter: Any, receiver: str = "the receiver") -> No
         parts = [[*points(data)]]
         while answer := sender.send(parts, began):
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
-            if time.monotonic() + pause > began + timeout:
+            is_late = time.monotonic() + pause > began + timeout
+            if is_late or sender.outage.is_expected:
                 return sdk.MetricExportResult.FAILURE
             time.sleep(pause)
         return sdk.MetricExportResult.SUCCESS

@@ -12,7 +12,7 @@ from typing import Any
 from ..process import forks
 from .answers import Answer
 from .items import ItemKind
-from .outage import Backlog
+from .outage import Backlog, Receiver
 from .sending import Part, Sender, halves
 
 PAUSE_SECONDS = 1.0  # between two attempts
@@ -50,7 +50,7 @@ class RetryingExporter:
     error.type=queue_full.
     """
 
-    def __init__(self, exporter: Any, kind: ItemKind, receiver: str = "the receiver"):
+    def __init__(self, exporter: Any, kind: ItemKind, receiver: Receiver = Receiver()):
         """Wrap an exporter of spans or log records; log lines name its `receiver`."""
         self._exporter = exporter
         self._backlog = Backlog(int(os.environ.get(kind.queue_size) or 2048))
@@ -85,6 +85,8 @@ class RetryingExporter:
         self._waiting.append(batch)
         while True:
             pause = self._send_due()
+            if self._is_hopeless():
+                self._waiting.clear()
             if not pause or self._may_return(batch):
                 return
             self._wait(batch, pause)
@@ -102,6 +104,10 @@ class RetryingExporter:
             self._waiting.clear()  # a worker thread that is still in export() ends there
         self._sender.log_dropped()
         self._exporter.shutdown()
+
+    def _is_hopeless(self) -> bool:
+        """Return whether the process ends, and nobody has chosen a receiver: it does not wait."""
+        return self._shutting_down.is_set() and self._sender.outage.is_expected
 
     def _may_return(self, batch: _Batch) -> bool:
         """Return whether the processor may give the next batch although some are waiting."""

@@ -11,7 +11,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from ..throttle import Throttle
 from .answers import Answer, Verdict, ask
 from .items import ItemKind
-from .outage import Backlog, Outage
+from .outage import Backlog, Outage, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Sender:
         self,
         kind: ItemKind,
         export: Callable[[Part], Any],
-        receiver: str = "the receiver",
+        receiver: Receiver = Receiver(),
         backlog: Backlog | None = None,
     ):
         """Take the kind of items, the function that exports a part, and what log lines need."""
@@ -49,7 +49,7 @@ class Sender:
         self._kind = kind
         self._export = export
         self._backlog = backlog
-        self._outage = Outage(kind.signal, receiver, backlog)
+        self.outage = Outage(kind.signal, receiver, backlog)
         self._dropped = 0
         self._logged = 0  # how many of the dropped items the last line included
         self._throttle = Throttle(SECONDS_BETWEEN_LINES)
@@ -83,11 +83,11 @@ class Sender:
             part = parts[-1]
             answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
-                self._outage.failed(answer, first_tried)
+                self.outage.failed(answer, first_tried)
                 return answer
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
-                self._outage.taken()
+                self.outage.taken()
                 self._settle(len(part))
                 self.taken_at = time.monotonic()
                 single_refusals = 0

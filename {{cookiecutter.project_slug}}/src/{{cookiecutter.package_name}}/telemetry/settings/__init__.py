@@ -54,4 +54,5 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     validation.check_service_name()
     validation.check_attributes()
     validation.unset_no_compression()
+    validation.unset_default_endpoint()
     return validation.settled, validation.problems

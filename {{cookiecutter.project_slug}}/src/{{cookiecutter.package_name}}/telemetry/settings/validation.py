@@ -153,6 +153,12 @@ class Validation:
         for key, attribute in found.items():
             self._keep(key, variable, rest, attribute=attribute)
 
+    def unset_default_endpoint(self) -> None:
+        """Leave the exporters' own default to them, so that code sees that nobody chose it."""
+        endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
+        if endpoint not in self.given:
+            del self.settled[endpoint]
+
     def unset_no_compression(self) -> None:
         """Give each signal a compression of its own, or none: the gRPC exporter refuses "none"."""
         general = self.settled.pop("OTEL_EXPORTER_OTLP_COMPRESSION", "none")

@@ -11,6 +11,8 @@ from opentelemetry import environment_variables as api
 from opentelemetry.instrumentation import environment_variables as contrib
 from opentelemetry.sdk import environment_variables as sdk
 
+from . import protocol
+
 SIGNALS = ("traces", "metrics", "logs")
 # How the variables for all signals begin, and those for each.
 GROUPS = (
@@ -87,6 +89,11 @@ def variable(signal: str, name: str) -> str:
     """Return the variable that decides for a signal: its own if it is set, or that for all."""
     own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}"
     return own if own in os.environ else f"OTEL_EXPORTER_OTLP_{name}"
+
+
+def endpoint(signal: str) -> str:
+    """Return the address that a signal is sent to."""
+    return os.environ.get(variable(signal, "ENDPOINT"), protocol.DEFAULT_ENDPOINT)
 
 
 def exporters(signal: str) -> list[str]:

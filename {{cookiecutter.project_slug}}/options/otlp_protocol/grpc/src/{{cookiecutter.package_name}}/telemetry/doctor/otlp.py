@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.util.re import parse_env_headers
 
 from ..export import otlp
-from ..settings.variables import variable
+from ..settings.variables import endpoint, variable
 from .sample import REJECTED, Sample
 from .wire import Answer, Route
 
@@ -36,10 +36,10 @@ HOST_AND_PORT = re.compile(r"(?P<host>.*?)(:(?P<port>\d+))?", re.DOTALL)
 
 def route(signal: str) -> Route:
     """Return where a signal goes, by the exporter's own rules."""
-    endpoint = os.environ[variable(signal, "ENDPOINT")]
-    tls = _is_tls(signal, endpoint)
+    address = endpoint(signal)
+    tls = _is_tls(signal, address)
     ca, certificate, key = _pem_files(signal)
-    target = RESOLVERS.sub("", _target(endpoint))
+    target = RESOLVERS.sub("", _target(address))
     found = HOST_AND_PORT.fullmatch(target)
     if target.startswith("unix:") or not found:
         return Route("", 0, tls, ca, certificate, key)
@@ -48,13 +48,13 @@ def route(signal: str) -> Route:
     return Route(host, port, tls, ca, certificate, key)
 
 
-def _target(endpoint: str) -> str:
+def _target(address: str) -> str:
     """Return the endpoint as the exporter gives it to gRPC: without scheme and path."""
-    return urlsplit(endpoint).netloc or endpoint
+    return urlsplit(address).netloc or address
 
 
-def _is_tls(signal: str, endpoint: str) -> bool:
-    scheme = urlsplit(endpoint).scheme.lower()
+def _is_tls(signal: str, address: str) -> bool:
+    scheme = urlsplit(address).scheme.lower()
     if scheme == "https":
         return True
     insecure = os.environ.get(variable(signal, "INSECURE"), "")
@@ -172,7 +172,7 @@ def _call(signal: str, request: Any, seconds: float) -> Answer:
 
 def _channel(signal: str) -> Any:
     way = route(signal)
-    target = _target(os.environ[variable(signal, "ENDPOINT")])
+    target = _target(endpoint(signal))
     compression = grpc.Compression.NoCompression
     if os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_COMPRESSION"):
         compression = grpc.Compression.Gzip

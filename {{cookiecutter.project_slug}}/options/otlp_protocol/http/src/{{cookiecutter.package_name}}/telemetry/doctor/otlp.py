@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from requests.utils import get_environ_proxies, select_proxy
 
 from ..export import otlp
-from ..settings.variables import variable
+from ..settings.variables import endpoint, variable
 from .sample import REJECTED, Sample
 from .wire import Answer, Route
 
@@ -78,7 +78,7 @@ class RecordingSession(otlp.Session):
 
 def route(signal: str) -> Route:
     """Return where a signal goes, by the exporter's own rules."""
-    url = urlsplit(os.environ[variable(signal, "ENDPOINT")])
+    url = urlsplit(endpoint(signal))
     tls = url.scheme.lower() == "https"
     ca = os.environ.get(variable(signal, "CERTIFICATE"))
     ca = ca or os.environ.get("REQUESTS_CA_BUNDLE")
@@ -96,11 +96,11 @@ def _port(netloc: str) -> int:
 
 def proxy(signal: str) -> tuple[str, str]:
     """Return the variable that sends a signal through a proxy, and its value."""
-    endpoint = os.environ[variable(signal, "ENDPOINT")]
-    value = select_proxy(endpoint, get_environ_proxies(endpoint, no_proxy=None))
+    address = endpoint(signal)
+    value = select_proxy(address, get_environ_proxies(address, no_proxy=None))
     if not value:
         return "", ""
-    scheme = urlsplit(endpoint).scheme.lower()
+    scheme = urlsplit(address).scheme.lower()
     for base in (f"{scheme}_proxy", "all_proxy"):
         for name in (base, base.upper()):
             if os.environ.get(name):
