@@ -19,10 +19,10 @@ def test_no_endpoint_and_no_collector_is_one_line(protocol: Any, projects: Proje
         wait_until(lambda: "nothing listens" in service.output, "the line", seen=lambda: service.output)
         assert service.stop() < 2.5
         output = service.output
-    told = re.findall(
-        r" (INFO|WARNING|ERROR) (\S*telemetry\S*|opentelemetry\S*) (?!telemetry: service=)(.*)", output
-    )
-    assert [(level, "nothing listens at http://localhost:431" in text) for level, _, text in told] == [("INFO", True)], output
+    told = re.findall(r" (INFO|WARNING|ERROR) (\S*telemetry\S*|opentelemetry\S*) (?!telemetry: service=)(.*)", output)
+    assert [(level, "nothing listens at http://localhost:431" in text) for level, _, text in told] == [
+        ("INFO", True)
+    ], output
 
 
 def test_a_chosen_endpoint_without_a_collector_is_told(protocol: Any, projects: Projects) -> None:

@@ -1,4 +1,4 @@
-"""Modules of telemetry/export/ for tests that need no rendered service."""
+"""Modules of telemetry/ for tests that need no rendered service."""
 
 import importlib
 import sys
@@ -20,7 +20,8 @@ def telemetry() -> Iterator[Any]:
     package.__path__ = [str(template.PROJECT / template.TELEMETRY)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, NAME, package)
-        parts = ("answers", "sending", "retrying", "points", "items", "outage")
-        yield SimpleNamespace(**{part: importlib.import_module(f"{NAME}.export.{part}") for part in parts})
+        export = ("answers", "sending", "retrying", "points", "items", "outage")
+        parts = {part: importlib.import_module(f"{NAME}.export.{part}") for part in export}
+        yield SimpleNamespace(**parts, span_counts=importlib.import_module(f"{NAME}.span_counts"))
         for part in [part for part in sys.modules if part.startswith(f"{NAME}.")]:
             del sys.modules[part]

@@ -57,7 +57,8 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
                 self._late,
                 span.name,
             )
-        super().on_end(self._bounded(scrubbed(span)))
+        clean = scrubbed(span)
+        super().on_end(self._bounded(clean))
         self._tell_item_added()
 
     def shutdown(self) -> None:
@@ -88,9 +89,12 @@ class BoundedLogProcessor(_BoundedProcessor, BatchLogRecordProcessor):
         attributes: Any = record.attributes  # the SDK's own kind of mapping, empty or not
         record.body = cut(record.body, self._length)
         if EXCEPTION_MESSAGE in attributes:  # the stack trace ends with it
-            attributes[EXCEPTION_MESSAGE] = cut(attributes[EXCEPTION_MESSAGE], self._span_length)
-        if not self._long_texts.has_room(attributes, [*attributes.values(), record.body]):
-            record.body = cut(record.body, max(self._span_length, SHORT_TEXT))
+            message = attributes[EXCEPTION_MESSAGE]
+            attributes[EXCEPTION_MESSAGE] = cut(message, self._span_length)
+        texts = [*attributes.values(), record.body]
+        if not self._long_texts.has_room(attributes, texts):
+            body_length = max(self._span_length, SHORT_TEXT)
+            record.body = cut(record.body, body_length)
             for name, value in attributes.items():
                 attributes[name] = cut(value, self._span_length)
         super().on_emit(log_record)

@@ -28,6 +28,7 @@ from .masking import mask
 from .process import forks
 from .processors import BoundedLogProcessor, ScrubbingProcessor
 from .settings import variables
+from .span_counts import SpanCounts
 from .user_files import span_attributes
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ def tracer_provider(resource: Resource, current: object) -> TracerProvider | Non
     """
     if _stays("TRACES", current):
         return None
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    counts: Any = SpanCounts()
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False, meter_provider=counts)
     copied = span_attributes()
     if copied:
         provider.add_span_processor(BaggageSpanProcessor(copied.__contains__))

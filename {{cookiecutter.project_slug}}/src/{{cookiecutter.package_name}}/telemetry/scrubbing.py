@@ -72,7 +72,8 @@ def _cut_name(name: object, length: int) -> str:
 
 
 def _attributes(span: ReadableSpan) -> dict[str, Any]:
-    attributes: dict[str, Any] = dict(span.attributes or {})
+    attributes: dict[str, Any] = {}
+    attributes.update(span.attributes or {})
     for name in URL_ATTRIBUTES.intersection(attributes):
         value = str(attributes[name])
         if name == "url.query":  # it has no "?", by which scrub_url() knows a query

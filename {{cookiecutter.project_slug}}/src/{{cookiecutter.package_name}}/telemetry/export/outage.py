@@ -36,6 +36,9 @@ class Receiver:
         return False
 
 
+SOME_RECEIVER = Receiver()
+
+
 class Backlog:
     """Counts the items that wait: the SDK has no public number for its processors' queues."""
 
@@ -131,7 +134,7 @@ class Outage:
             return
         _missing.add(self._receiver)
         log.info(
-            "No OTEL_EXPORTER_OTLP_ENDPOINT is set, and nothing listens at %s: telemetry is not sent.",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is not set and nothing listens at %s: nothing is sent",
             self._receiver.address,
         )
 

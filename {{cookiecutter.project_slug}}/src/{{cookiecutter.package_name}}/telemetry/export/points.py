@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.metrics import export as sdk
 
 from .items import POINTS
-from .outage import Receiver
+from .outage import SOME_RECEIVER, Receiver
 from .sending import Part, Sender
 
 PAUSE_SECONDS = 1.0  # between two attempts, unless the receiver asks for a longer one
@@ -25,7 +25,10 @@ class Point(NamedTuple):
     value: Any  # a NumberDataPoint or one of the histograms'
 
 
-def split_what_is_too_large(exporter: Any, receiver: Receiver = Receiver()) -> None:
+def split_what_is_too_large(
+    exporter: Any,
+    receiver: Receiver = SOME_RECEIVER,
+) -> None:
     """Make an exporter of metrics send in parts what the receiver does not take whole.
 
     What the receiver does not take within OTEL_EXPORTER_OTLP_TIMEOUT is not kept. Points are sums
@@ -67,7 +70,8 @@ def nested(part: Part) -> sdk.MetricsData:
     resources = []
     for group in _groups(part, "resource"):
         resource = group[0].resource
-        resources.append(replace(resource, scope_metrics=_scopes(group)))
+        scopes = _scopes(group)
+        resources.append(replace(resource, scope_metrics=scopes))
     return sdk.MetricsData(resources)
 
 
@@ -75,7 +79,8 @@ def _scopes(part: Part) -> list[sdk.ScopeMetrics]:
     scopes = []
     for group in _groups(part, "scope"):
         scope = group[0].scope
-        scopes.append(replace(scope, metrics=_metrics(group)))
+        metrics = _metrics(group)
+        scopes.append(replace(scope, metrics=metrics))
     return scopes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..process import forks
 from .answers import Answer
 from .items import ItemKind
-from .outage import Backlog, Receiver
+from .outage import SOME_RECEIVER, Backlog, Receiver
 from .sending import Part, Sender, halves
 
 PAUSE_SECONDS = 1.0  # between two attempts
@@ -50,12 +50,19 @@ class RetryingExporter:
     error.type=queue_full.
     """
 
-    def __init__(self, exporter: Any, kind: ItemKind, receiver: Receiver = Receiver()):
+    def __init__(
+        self,
+        exporter: Any,
+        kind: ItemKind,
+        receiver: Receiver = SOME_RECEIVER,
+    ):
         """Wrap an exporter of spans or log records; log lines name its `receiver`."""
         self._exporter = exporter
-        self._backlog = Backlog(int(os.environ.get(kind.queue_size) or 2048))
+        queue_size = os.environ.get(kind.queue_size) or 2048
+        batch_size = os.environ.get(kind.batch_size) or 512
+        self._backlog = Backlog(int(queue_size))
         self._sender = Sender(kind, self._export, receiver, self._backlog)
-        self._full_batch = int(os.environ.get(kind.batch_size) or 512)  # items
+        self._full_batch = int(batch_size)  # items
         self._waiting: list[_Batch] = []
         # The SDK's shutdown() waits 30 s for the worker thread that is in export(), and then calls
         # shutdown() beside it. Both would send the same parts.

@@ -11,7 +11,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from ..throttle import Throttle
 from .answers import Answer, Verdict, ask
 from .items import ItemKind
-from .outage import Backlog, Outage, Receiver
+from .outage import SOME_RECEIVER, Backlog, Outage, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Sender:
         self,
         kind: ItemKind,
         export: Callable[[Part], Any],
-        receiver: Receiver = Receiver(),
+        receiver: Receiver = SOME_RECEIVER,
         backlog: Backlog | None = None,
     ):
         """Take the kind of items, the function that exports a part, and what log lines need."""

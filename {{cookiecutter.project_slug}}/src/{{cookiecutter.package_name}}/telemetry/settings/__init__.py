@@ -55,4 +55,5 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     validation.check_attributes()
     validation.unset_no_compression()
     validation.unset_default_endpoint()
+    validation.count_only_for_metrics()
     return validation.settled, validation.problems

@@ -153,6 +153,12 @@ class Validation:
         for key, attribute in found.items():
             self._keep(key, variable, rest, attribute=attribute)
 
+    def count_only_for_metrics(self) -> None:
+        """Let the SDK count its own spans only where somebody gets the counts: it costs time."""
+        flag = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+        if self.settled["OTEL_METRICS_EXPORTER"].lower() == "none" and flag not in self.given:
+            self.settled[flag] = "false"
+
     def unset_default_endpoint(self) -> None:
         """Leave the exporters' own default to them, so that code sees that nobody chose it."""
         endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
