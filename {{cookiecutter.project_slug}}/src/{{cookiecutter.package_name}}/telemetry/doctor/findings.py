@@ -137,7 +137,7 @@ PATH = {
     ),
     "partial-success": (
         "{address} rejected {rejected} of {sent} sent: {detail}",
-        "do what the receiver says; the exporter does not log this, and counts the data as sent",
+        "do what the receiver says; the service logs and counts what is rejected",
     ),
     "not-otlp": (
         "{address} answers {code} with a web page ({detail}): it drops the data",
