@@ -78,7 +78,7 @@ def test_an_outage_has_a_first_line_and_a_last_one(telemetry: Any, clock: Clock,
     ]
     outage.taken()
     outage.taken()
-    expected = "traces: http://collector:4317 takes data again, after 20 s. Sent late: 20; lost: 0."
+    expected = "traces: http://collector:4317 takes data again, after 20 s. Waited and are sent now: 20; lost: 0."
     assert lines() == [("INFO", expected)]
 
 
@@ -94,7 +94,7 @@ def test_a_long_outage_is_told_once_a_minute(telemetry: Any, clock: Clock, lines
     assert [level for level, _ in told] == ["WARNING"] * 10
     assert "Waiting: 100, with room for 100; lost: 441." in told[-1][1]
     outage.taken()
-    assert lines()[0][1].endswith("after 600 s. Sent late: 100; lost: 500.")
+    assert lines()[0][1].endswith("after 600 s. Waited and are sent now: 100; lost: 500.")
 
 
 def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
@@ -111,7 +111,7 @@ def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
         clock.now += 1
     told = lines()
     assert [level for level, _ in told] == ["WARNING", "INFO"] * 2
-    assert all(text.endswith("Sent late: 1; lost: 1.") for _, text in told[1::2])
+    assert all(text.endswith("Waited and are sent now: 1; lost: 1.") for _, text in told[1::2])
 
 
 def test_a_receiver_that_takes_others_is_not_away(telemetry: Any, clock: Clock, lines: Any) -> None:

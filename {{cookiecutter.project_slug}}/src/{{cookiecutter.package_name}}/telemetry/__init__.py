@@ -64,9 +64,9 @@ def configure() -> None:
     identity = resource.build()
     start_line.write(identity.attributes)
 
-    # 2. A provider for each signal, 3. with a batch processor, 4. with the exporter that sends.
-    #    Metrics come first and are global at once: the processors and exporters of the other
-    #    signals count their losses from the beginning.
+    # 2. to 4. A provider for each signal. It has a processor that makes batches (for metrics a
+    #    reader), and that has the exporter, which sends them. Metrics come first and are global at
+    #    once: the others' processors ask for a meter, to count what they lose.
     meter_provider = providers.meter_provider(identity, current=metrics.get_meter_provider())
     if meter_provider:
         metrics.set_meter_provider(meter_provider)
@@ -74,7 +74,7 @@ def configure() -> None:
     logger_provider = providers.logger_provider(identity, current=_logs.get_logger_provider())
 
     # 5. Propagators carry a trace and its baggage from service to service. OpenTelemetry installed
-    #    those of OTEL_PROPAGATORS while it was imported; only an empty list needs help.
+    #    those of OTEL_PROPAGATORS while it was imported; only "none" needs another one.
     if not propagate.get_global_textmap().fields:
         propagate.set_global_textmap(propagation.NoPropagator())
 
@@ -101,7 +101,8 @@ def configure() -> None:
 def report() -> None:
     """Write log lines to standard output, and log one ERROR for each bad setting, once.
 
-    configure() calls it. A process that only starts others, which configure, calls it itself.
+    configure() calls it. A process that only starts workers calls it itself: there the workers
+    call configure().
     """
     global _reported
     write_to_stdout()

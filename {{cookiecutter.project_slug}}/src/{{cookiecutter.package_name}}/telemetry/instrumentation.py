@@ -60,7 +60,7 @@ def _wanted() -> Iterator[EntryPoint]:
 def _libraries(module: str, found: list[EntryPoint]) -> set[str]:
     """Return the libraries that these instrumentations are for, as far as they are installed.
 
-    An entry point does not say so. Upstream gives the library's name to it or to its module.
+    By convention the entry point or its module is named after the library.
     """
     names = {entry_point.name for entry_point in found}
     names.add(module.rpartition(".")[2])

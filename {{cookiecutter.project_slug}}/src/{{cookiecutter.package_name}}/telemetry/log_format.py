@@ -9,10 +9,10 @@ from opentelemetry.trace import format_span_id, format_trace_id, get_current_spa
 # Characters on which a terminal or a reader of lines would act. Messages and paths from outside may
 # hold any of them.
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
-ENDS_AND_DIRECTIONS = r"\u2028-\u202e\u2066-\u2069"  # of lines, and of writing
+ENDS_AND_DIRECTIONS = r"\u2028-\u202e\u2066-\u2069"  # line ends, marks of writing direction
 LONE_SURROGATES = r"\ud800-\udfff"  # to print one raises UnicodeEncodeError
 UNPRINTABLE = re.compile(f"[{CONTROLS}{ENDS_AND_DIRECTIONS}{LONE_SURROGATES}]")
-# How a line begins that write_to_stdout() has formatted.
+# How each line of write_to_stdout() begins.
 RECORD = re.compile(r"\d{4}-\d\d-\d\d ")
 
 

@@ -38,7 +38,8 @@ LOGGERS = (
     "urllib3",
     __package__,
 )
-# It masks each value before it quotes it. To mask the whole line would take closing quotes away.
+# start_line.py masks each value itself, before it quotes it. To mask the whole line would take
+# closing quotes away.
 START_LINE = f"{__package__}.start_line"
 # These repeat what a caller has sent in a header, with a WARNING for each part of it.
 PROPAGATORS = (

@@ -1,4 +1,4 @@
-"""Batch processors: what spans and log records go through before they wait for an export.
+"""Step 3, batch processors: what spans and log records go through before they wait for an export.
 
 There secrets are removed from spans, and long texts are cut.
 """
@@ -20,7 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class _BoundedProcessor:
-    """Bounds the long texts that wait, and tells a RetryingExporter what the SDK does not."""
+    """Bounds the long texts that wait.
+
+    It tells a RetryingExporter when an item is put into the queue, and when the end begins.
+    """
 
     def _set_up(self, exporter: Any) -> None:
         self._long_texts = LongTexts()
@@ -67,7 +70,7 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
         super().shutdown()  # type: ignore[no-untyped-call]
 
     def _bounded(self, span: ReadableSpan) -> ReadableSpan:
-        """Return a span with the long texts of its events, or cut if too many of them wait."""
+        """Return a span whole, or with its long texts cut if LONG_TEXT_BYTES of them wait."""
         for event in span.events:
             attributes = event.attributes or {}
             if not self._long_texts.has_room(span, attributes.values()):

@@ -151,7 +151,7 @@ def _hold_forks_while_exporting(exporter: Any) -> None:
     """Make forks wait for the exports of a metric reader.
 
     The reader holds a lock while it exports and, unlike the batch processors, does not renew it
-    after a fork. For the same reason its export must not wait for a fork.
+    after a fork. It must not wait for a fork either: the child would inherit that lock.
     """
     export = exporter.export
 

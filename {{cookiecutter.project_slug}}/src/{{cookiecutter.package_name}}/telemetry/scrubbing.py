@@ -29,7 +29,7 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
     """Return the span with REDACTED for what URLs hide, and with its texts cut.
 
     The SDK has cut the attributes. This cuts the name, the status and the messages of exceptions to
-    the same limit, and to `event_limit` all texts of events, stack traces too.
+    the same limit. With `event_limit` it cuts all texts of events to that, stack traces too.
     """
     if _is_clean(span):
         return span

@@ -38,9 +38,9 @@ class Answer:
 
 
 def taken(body: bytes) -> Answer:
-    """Return what the response to a request says that was taken.
+    """Return the answer to a request that was taken, from the body of its response.
 
-    The numbers of its fields are the same for all signals.
+    The responses for all signals have the same fields, so the class for traces reads each.
     """
     try:
         partial = ExportTraceServiceResponse.FromString(body).partial_success

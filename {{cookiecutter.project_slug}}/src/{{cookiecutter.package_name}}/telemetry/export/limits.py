@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 SPAN_LENGTH = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
-LENGTH = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"  # for all that is no span's attribute
+LENGTH = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"  # for everything but the attributes of spans
 SHORT_TEXT = 255  # characters of a name or a body that are kept, however low the limits are
 
 # A long text is one above the limit for spans, such as a stack trace. This many bytes of them may

@@ -147,8 +147,8 @@ class Outage:
 
     def _what_is_late(self) -> str:
         if self._backlog is None:
-            return "The points are sums since the start."
-        return f"Sent late: {self._backlog.unsent}; lost: {self._lost_now()}."
+            return "The next export includes what was not sent."
+        return f"Waited and are sent now: {self._backlog.unsent}; lost: {self._lost_now()}."
 
     def _lost(self) -> int:
         return self._backlog.lost if self._backlog else 0

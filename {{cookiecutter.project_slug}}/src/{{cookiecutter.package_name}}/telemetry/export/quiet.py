@@ -1,4 +1,4 @@
-"""Drops lines of OpenTelemetry that come too often: one a cut text, one a failed attempt."""
+"""Drops lines of OpenTelemetry that come too often."""
 
 import logging
 
@@ -19,7 +19,7 @@ def _is_not_about_a_cut(record: logging.LogRecord) -> bool:
 
 def _is_not_about_an_attempt(record: logging.LogRecord) -> bool:
     # An exporter logs an ERROR for each failed attempt. outage.py and sending.py say more. It logs
-    # a WARNING only where its own attempts are turned on.
+    # a WARNING only where its own retries are turned on.
     if record.levelno < logging.ERROR or not is_asking():
         return True
     return not record.name.startswith("opentelemetry.exporter.")

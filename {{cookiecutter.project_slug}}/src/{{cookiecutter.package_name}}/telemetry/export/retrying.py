@@ -21,8 +21,8 @@ MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
 # is split at each attempt, and no longer holds up the batches after it.
 ISOLATE_AFTER_SECONDS = 5.0
 MAX_WAITING_BATCHES = 16  # with one more, the batches after it stay in the processor's queue
-# A single item is dropped when it is not taken for so long, although the receiver took something
-# else between two attempts, so many times.
+# A single item is dropped if it is not taken for so long, and if the receiver took other data
+# between its attempts at least so many times.
 DROP_AFTER_SECONDS = 60.0
 DROP_AFTER_OTHERS_TAKEN = 3
 
@@ -36,7 +36,7 @@ class _Batch:
         self.began = now
         self.tried = now
         self.next_attempt = 0.0
-        self.others_taken = 0  # between how many attempts the receiver took something else
+        self.others_taken = 0  # how often the receiver took other data between two attempts
 
     def has_waited(self, seconds: float) -> bool:
         return time.monotonic() - self.began > seconds
@@ -45,9 +45,13 @@ class _Batch:
 class RetryingExporter:
     """Sends a batch again until the receiver takes it.
 
-    Items that are recorded meanwhile wait in the processor's queue. When the queue is full the SDK
-    drops items, and counts them in the metric otel.sdk.processor.span.processed with
-    error.type=queue_full.
+    The life of a batch: the processor gives it to export(), which returns when it is taken or
+    dropped. If the receiver is away it is sent again each second, and new items wait in the
+    processor's queue. If it is not taken for ISOLATE_AFTER_SECONDS, export() keeps it in _waiting
+    and returns early, so that later batches pass; it is split at each further attempt.
+
+    When the queue is full the SDK drops items, and counts them in the metric
+    otel.sdk.processor.span.processed with error.type=queue_full.
     """
 
     def __init__(
@@ -72,22 +76,22 @@ class RetryingExporter:
         os.register_at_fork(after_in_child=self._forget)
 
     def item_added(self) -> None:
-        """Note that the processor has another item: a batch that is not taken lets it pass."""
+        """Note that the processor has another item: export() may return early for it."""
         self._backlog.add()
         if not self._more_items.is_set():
             self._more_items.set()
 
     def prepare_shutdown(self) -> None:
-        """Make no long pauses from now on, and let every batch pass."""
+        """Make no long pauses from now on, and let export() return early for every batch."""
         self._shutting_down.set()
         self._more_items.set()
 
     def export(self, items: Sequence[Any]) -> None:
-        """Send items; return when they are taken or dropped, or may wait while others pass."""
+        """Send items; return when they are taken or dropped, or early."""
         forks.report_if_forked()
         self._backlog.leave_queue(len(items))
         batch = _Batch(self._sender.parts([*items]))
-        if len(items) < self._full_batch:  # a full one may have left some in the queue
+        if len(items) < self._full_batch:  # the processor's queue is empty now
             self._more_items.clear()
         self._waiting.append(batch)
         while True:
@@ -108,7 +112,7 @@ class RetryingExporter:
         with self._sending:
             for batch in self._waiting:
                 self._sender.send(batch.parts, batch.began)
-            self._waiting.clear()  # a worker thread that is still in export() ends there
+            self._waiting.clear()  # a worker thread that is still in export() finds nothing left
         self._sender.log_dropped()
         self._exporter.shutdown()
 
@@ -117,7 +121,7 @@ class RetryingExporter:
         return self._shutting_down.is_set() and self._sender.outage.is_expected
 
     def _may_return(self, batch: _Batch) -> bool:
-        """Return whether the processor may give the next batch although some are waiting."""
+        """Return whether export() returns early, so that the processor gives the next batch."""
         if not self._more_items.is_set():
             return False
         if batch not in self._waiting or self._shutting_down.is_set():

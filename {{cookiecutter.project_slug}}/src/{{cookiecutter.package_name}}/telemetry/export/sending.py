@@ -59,7 +59,10 @@ class Sender:
             self._counter = kind.create_counter(meter)
 
     def parts(self, batch: list[Any]) -> list[Part]:
-        """Return a batch in parts for send(): one, unless its texts exceed TEXT_BYTES."""
+        """Return a batch in parts, the last one first, as send() takes them.
+
+        It is one part, unless its texts exceed TEXT_BYTES.
+        """
         parts: list[Part] = [[]]
         size = 0
         for item in batch:
@@ -106,7 +109,9 @@ class Sender:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
         self._settle(len(part))
         first = self._kind.name(part[0])
-        self._count(len(part), answer.verdict, f"{answer.text:.200}). The first is {first!r:.100}")
+        cause, _, _ = answer.text.partition(":")
+        example = f"The first is {first!r:.100}"
+        self._count(len(part), answer, cause, example)
 
     def _settle(self, number: int) -> None:
         if self._backlog:
@@ -115,26 +120,26 @@ class Sender:
     def _read_partial_success(self, answer: Answer, size: int) -> None:
         """Count what a receiver rejects in its answer to a request that it takes."""
         if answer.rejected:
-            text = f"{answer.text:.200}). They were among {size}"
-            self._count(answer.rejected, Verdict.REJECTED, text)
-        elif answer.text and self._throttle.allows(answer.text):
+            rejection = Answer(Verdict.REJECTED, answer.text)
+            self._count(answer.rejected, rejection, "rejected", f"They were among {size}")
+        elif answer.text and self._throttle.allows("said"):
             log.warning("The receiver takes %s, and says: %.200s", self._kind.plural, answer.text)
 
-    def _count(self, number: int, verdict: Verdict, text: str) -> None:
+    def _count(self, number: int, answer: Answer, cause: str, example: str) -> None:
         self._dropped += number
         if self._counter:
-            self._counter.add(number, {ERROR_TYPE: verdict.value})
-        cause, _, _ = text.partition(":")
+            self._counter.add(number, {ERROR_TYPE: answer.verdict.value})
         if not self._throttle.allows(cause):
             return
         self._logged = self._dropped
         log.error(
-            "%d %s dropped, %d since the start: %s (%s",
+            "%d %s dropped, %d since the start: %s (%.200s). %s",
             number,
             self._kind.plural,
             self._dropped,
-            REASONS[verdict],
-            text,
+            REASONS[answer.verdict],
+            answer.text,
+            example,
         )
 
     def log_dropped(self) -> None:

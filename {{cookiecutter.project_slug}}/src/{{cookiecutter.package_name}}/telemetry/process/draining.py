@@ -11,7 +11,7 @@ from typing import Protocol
 
 from .time_limit import run_within
 
-# Below the grace period of every manifest, and long enough for an exporter's third attempt. The SDK
+# Below the grace period of every manifest, and long enough to try a batch again some times. The SDK
 # alone waits up to 30 s for each signal.
 DEADLINE_SECONDS = 4.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)

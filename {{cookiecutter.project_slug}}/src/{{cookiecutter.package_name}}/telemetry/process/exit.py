@@ -54,8 +54,8 @@ def _listen_for_sigterm() -> None:
         thread = threading.Thread(target=_wait_for_sigterm, args=(reading,), daemon=True)
         thread.start()
         return
-    # The pipe of an event loop, which would no longer notice signals: put it back. An event loop
-    # does not wait for locks, so the handler is enough.
+    # An event loop has its own pipe here, and would miss signals without it: put it back. An event
+    # loop does not wait for locks, so the handler is enough.
     signal.set_wakeup_fd(previous)
     os.close(reading)
     os.close(writing)
@@ -69,7 +69,7 @@ def _wait_for_sigterm(pipe: int) -> None:
 
 
 def _restore_default() -> None:
-    """Let SIGTERM end a fork of such a child as usual.
+    """Let SIGTERM end a process as usual that is forked from a child of multiprocessing.
 
     The pipe is shared with the parent, which would take this process's signals for its own.
     """

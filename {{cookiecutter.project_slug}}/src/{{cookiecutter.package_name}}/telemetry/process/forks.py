@@ -20,7 +20,10 @@ _configured_in: int | None = None  # the id of the process
 
 
 def first_call_in_this_process() -> bool:
-    """Return whether configure() may go on; log an ERROR in a process that forked after it."""
+    """Return whether configure() may go on.
+
+    Log an ERROR in a child that was forked after configure() ran in its parent.
+    """
     global _configured_in
     if _configured_in is None:
         _configured_in = os.getpid()
@@ -34,13 +37,14 @@ def report_if_forked() -> None:
     global _configured_in
     parent = _configured_in
     this = os.getpid()
+    if parent in (None, this):
+        return
     _configured_in = this
-    if parent not in (None, this):
-        log.error(
-            "configure() ran in process %d before it forked: "
-            "call it after the fork, in the child, only",
-            parent,
-        )
+    log.error(
+        "configure() ran in process %d before it forked: "
+        "call it after the fork, in the child, only",
+        parent,
+    )
 
 
 class _Exports:
@@ -93,10 +97,10 @@ class _Exports:
 
 
 def _let_threads_leave_their_locks() -> None:
-    """Pause for 2 ms, in which no thread is interrupted: each runs on to where it would wait.
+    """Pause for 2 ms, in which Python interrupts no thread.
 
-    The SDK locks a counter for microseconds at each span. Python must not switch from a thread to
-    the fork between the two.
+    The SDK locks a counter for microseconds at each span. A thread that runs on undisturbed leaves
+    such a lock before it waits for something, and only then does this thread go on to the fork.
     """
     normal = sys.getswitchinterval()
     sys.setswitchinterval(0.1)

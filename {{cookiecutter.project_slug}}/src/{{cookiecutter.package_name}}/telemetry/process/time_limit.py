@@ -1,4 +1,4 @@
-"""A time limit for a function of which no thread can be started.
+"""A time limit for a function that cannot run in a thread of its own.
 
 Python 3.12.0 to 3.12.2 start no thread once the interpreter has begun to exit, and some images
 still have such a Python. Delete this module and its use in draining.py when `requires-python`

@@ -28,7 +28,7 @@ SCOPE_SPANS = Message(trace_pb2.ScopeSpans)
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
-SHORT_TEXT = 64  # characters
+REMEMBERED_TEXT = 64  # characters; longer texts rarely come again
 
 
 def key_values(attributes: Any) -> list[bytes]:
@@ -45,7 +45,7 @@ def key_values(attributes: Any) -> list[bytes]:
 def _repeats(value: Any) -> bool:
     """Return whether a value is likely to come again, such as a route or a status code."""
     if type(value) is str:
-        return len(value) < SHORT_TEXT
+        return len(value) < REMEMBERED_TEXT
     return type(value) in (bool, int)
 
 

@@ -1,6 +1,6 @@
-"""OTLP over HTTP: the only module that imports exporters.
+"""OTLP over HTTP: the only module that imports OTLP exporters.
 
-It gives them no argument that a variable covers.
+The exporters read the OTEL_* variables themselves.
 """
 
 import os
