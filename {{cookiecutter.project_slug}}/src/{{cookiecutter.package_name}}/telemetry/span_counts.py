@@ -19,8 +19,7 @@ Attributes = Mapping[str, Any] | None
 class _Sum(Counter, UpDownCounter):
     """One sum for each set of attributes."""
 
-    def __init__(self, name: str, unit: str, description: str):
-        super().__init__(name, unit, description)
+    def __init__(self, *_: Any, **__: Any):
         self._sums: dict[tuple[Any, ...], float] = {}
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
@@ -62,7 +61,7 @@ class SpanCounts:
 
     def _sum(self, create: Callable[..., Any], name: str, unit: str, description: str) -> _Sum:
         if name not in self._sums:
-            counted = _Sum(name, unit, description)
+            counted = _Sum()
             create(name, [counted.observe], unit, description)
             self._sums[name] = counted
         return self._sums[name]
