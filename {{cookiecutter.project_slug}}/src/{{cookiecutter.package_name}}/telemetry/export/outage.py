@@ -55,14 +55,14 @@ class Outage:
         self._receiver = receiver
         self._backlog = backlog
         # Times by time.monotonic().
+        self.taken_at = float("-inf")  # when the receiver last took something
         self._since: float | None = None  # None while the receiver is there
         self._last_line = 0.0
-        self._last_taken = float("-inf")
         self._lost_before = 0
 
     def failed(self, answer: Answer, first_tried: float) -> None:
         """Note that a batch was not taken, which was tried for the first time at `first_tried`."""
-        if first_tried < self._last_taken:
+        if first_tried < self.taken_at:
             return  # others are taken: it is no outage, but something in this batch
         now = time.monotonic()
         if self._since is None:
@@ -83,14 +83,14 @@ class Outage:
 
     def taken(self) -> None:
         """Note that the receiver has taken something."""
-        self._last_taken = time.monotonic()
+        self.taken_at = time.monotonic()
         if self._since is None:
             return
         log.info(
             "%s: %s takes data again, after %.0f s. %s",
             self._signal,
             self._receiver,
-            self._last_taken - self._since,
+            self.taken_at - self._since,
             self._what_is_late(),
         )
         self._since = None

@@ -1,7 +1,6 @@
 """Sends one batch: splits what is too large, and drops what the receiver refuses for good."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,11 +44,10 @@ class Sender:
         backlog: Backlog | None = None,
     ):
         """Take the kind of items, the function that exports a part, and what log lines need."""
-        self.taken_at = float("-inf")  # when the receiver last took a part, by time.monotonic()
         self._kind = kind
         self._export = export
         self._backlog = backlog
-        self._outage = Outage(kind.signal, receiver, backlog)
+        self.outage = Outage(kind.signal, receiver, backlog)
         self._dropped = 0
         self._logged = 0  # how many of the dropped items the last line included
         self._throttle = Throttle(SECONDS_BETWEEN_LINES)
@@ -83,13 +81,12 @@ class Sender:
             part = parts[-1]
             answer = ask(self._export, part)
             if answer.verdict is Verdict.AGAIN:
-                self._outage.failed(answer, first_tried)
+                self.outage.failed(answer, first_tried)
                 return answer
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
-                self._outage.taken()
+                self.outage.taken()
                 self._settle(len(part))
-                self.taken_at = time.monotonic()
                 single_refusals = 0
                 self._read_partial_success(answer, len(part))
                 continue
