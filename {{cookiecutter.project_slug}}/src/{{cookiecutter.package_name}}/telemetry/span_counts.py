@@ -19,7 +19,7 @@ Attributes = Mapping[str, Any] | None
 class _Sum(Counter, UpDownCounter):
     """One sum for each set of attributes."""
 
-    def __init__(self, *_: Any, **__: Any):
+    def __init__(self) -> None:
         self._sums: dict[tuple[Any, ...], float] = {}
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)

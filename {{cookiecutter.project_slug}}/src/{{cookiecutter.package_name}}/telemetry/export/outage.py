@@ -84,20 +84,21 @@ class Outage:
         self._receiver = receiver
         self._backlog = backlog
         # Times by time.monotonic().
+        self.taken_at = float("-inf")  # when the receiver last took something
         self._since: float | None = None  # None while the receiver is there
         self._last_line = 0.0
-        self._last_taken = float("-inf")
         self._lost_before = 0
 
     def failed(self, answer: Answer, first_tried: float) -> None:
         """Note that a batch was not taken, which was tried for the first time at `first_tried`."""
-        if first_tried < self._last_taken:
+        if first_tried < self.taken_at:
             return  # others are taken: it is no outage, but something in this batch
         now = time.monotonic()
         if self._since is None:
             self._since = first_tried
             self._lost_before = self._lost()
-            self.is_expected = self._receiver.is_missing()
+            never_taken = self.taken_at == float("-inf")
+            self.is_expected = never_taken and self._receiver.is_missing()
         elif now - self._last_line < SECONDS_BETWEEN_LINES:
             return
         self._last_line = now
@@ -116,14 +117,14 @@ class Outage:
 
     def taken(self) -> None:
         """Note that the receiver has taken something."""
-        self._last_taken = time.monotonic()
+        self.taken_at = time.monotonic()
         if self._since is None:
             return
         log.info(
             "%s: %s takes data again, after %.0f s. %s",
             self._signal,
             self._receiver.address,
-            self._last_taken - self._since,
+            self.taken_at - self._since,
             self._what_is_late(),
         )
         self._since = None

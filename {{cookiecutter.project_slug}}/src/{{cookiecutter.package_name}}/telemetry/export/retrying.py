@@ -170,7 +170,7 @@ class RetryingExporter:
 
     def _postpone(self, batch: _Batch, answer: Answer, was_quick: bool) -> None:
         """Decide when a batch is sent again, and in which parts."""
-        if self._sender.taken_at > batch.tried:
+        if self._sender.outage.taken_at > batch.tried:
             batch.others_taken += 1
         # Each attempt may hold up others until it times out, so hopeless ones become rare.
         pause = PAUSE_SECONDS * min(1 + batch.others_taken, 8)

@@ -1,7 +1,6 @@
 """Sends one batch: splits what is too large, and drops what the receiver refuses for good."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +44,6 @@ class Sender:
         backlog: Backlog | None = None,
     ):
         """Take the kind of items, the function that exports a part, and what log lines need."""
-        self.taken_at = float("-inf")  # when the receiver last took a part, by time.monotonic()
         self._kind = kind
         self._export = export
         self._backlog = backlog
@@ -92,7 +90,6 @@ class Sender:
             if answer.verdict is Verdict.TAKEN:
                 self.outage.taken()
                 self._settle(len(part))
-                self.taken_at = time.monotonic()
                 single_refusals = 0
                 self._read_partial_success(answer, len(part))
                 continue
