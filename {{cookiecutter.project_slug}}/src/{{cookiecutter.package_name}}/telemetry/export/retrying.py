@@ -16,6 +16,7 @@ from .outage import SOME_RECEIVER, Backlog, Receiver
 from .sending import Part, Sender, halves
 
 PAUSE_SECONDS = 1.0  # between two attempts
+SLOW_PAUSE_SECONDS = 8.0  # at most, for a batch that is not taken while others are
 MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
 # The receiver may refuse a batch for only one of its items. A batch that is not taken for so long
 # is split at each attempt, and no longer holds up the batches after it.
@@ -31,11 +32,11 @@ class _Batch:
     """What is left of a batch, and how the receiver has treated it."""
 
     def __init__(self, parts: list[Part]):
-        now = time.monotonic()
-        self.parts = parts
-        self.began = now
-        self.tried = now
-        self.next_attempt = 0.0
+        self.parts = parts  # the last one is sent first
+        self.began = time.monotonic()  # the first attempt
+        self.tried = self.began  # the last attempt
+        # Seconds from the last attempt to the next one. A new batch is sent before older ones.
+        self.pause = float("-inf")
         self.others_taken = 0  # how often the receiver took other data between two attempts
 
     def has_waited(self, seconds: float) -> bool:
@@ -131,11 +132,12 @@ class RetryingExporter:
 
     def _wait(self, batch: _Batch, pause: float) -> None:
         """Wait for the next attempt, or less if something ends the pause."""
-        if batch not in self._waiting:  # only older ones wait
-            self._more_items.wait(pause)
+        if batch not in self._waiting:
+            self._more_items.wait(pause)  # only older batches wait: the next new one may come
         elif self._shutting_down.is_set():
-            time.sleep(pause)
+            time.sleep(pause)  # a second at most
         else:
+            # Look each second whether the batch has waited long enough to let others pass.
             self._shutting_down.wait(min(pause, PAUSE_SECONDS))
 
     def _send_due(self) -> float:
@@ -164,27 +166,25 @@ class RetryingExporter:
         return 0.0
 
     def _due(self, batch: _Batch) -> float:
+        """Return when the batch is sent next, by time.monotonic()."""
+        pause = batch.pause
         if self._shutting_down.is_set():
-            return batch.tried
-        return batch.next_attempt
+            pause = min(pause, PAUSE_SECONDS)
+        return batch.tried + pause
 
     def _postpone(self, batch: _Batch, answer: Answer, was_quick: bool) -> None:
         """Decide when a batch is sent again, and in which parts."""
         if self._sender.outage.taken_at > batch.tried:
             batch.others_taken += 1
         # Each attempt may hold up others until it times out, so hopeless ones become rare.
-        pause = PAUSE_SECONDS * min(1 + batch.others_taken, 8)
+        pause = min(PAUSE_SECONDS * (1 + batch.others_taken), SLOW_PAUSE_SECONDS)
         if batch.has_waited(ISOLATE_AFTER_SECONDS):
             was_split = self._isolate(batch, answer)
-            is_well = batch.others_taken and was_quick and not answer.wait_seconds
-            if was_split and is_well:
+            receiver_is_well = batch.others_taken and was_quick and not answer.wait_seconds
+            if was_split and receiver_is_well:
                 pause = 0.0  # find at once what the receiver does not take
-        pause = min(max(pause, answer.wait_seconds), MAX_PAUSE_SECONDS)
-        now = time.monotonic()
-        batch.next_attempt = now + pause
-        batch.tried = now
-        if self._shutting_down.is_set():
-            batch.tried += min(pause, PAUSE_SECONDS)
+        batch.pause = min(max(pause, answer.wait_seconds), MAX_PAUSE_SECONDS)
+        batch.tried = time.monotonic()
 
     def _isolate(self, batch: _Batch, answer: Answer) -> bool:
         """Split the part that was not taken, or drop it if it is a single item that never will be.
