@@ -107,7 +107,7 @@ def test_two_outages_are_two(telemetry: Any, clock: Clock, lines: Any) -> None:
         backlog.add()
         outage.taken()
         backlog.leave_queue(1)
-        backlog.settle(1)
+        backlog.remove(1)
         clock.now += 1
     told = lines()
     assert [level for level, _ in told] == ["WARNING", "INFO"] * 2
@@ -131,7 +131,7 @@ def test_a_receiver_that_nobody_chose_is_one_quiet_line(telemetry: Any, clock: C
     """No endpoint is set and nothing listens: one INFO for all signals. A chosen address is an outage all the same."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert not telemetry.outage.Receiver(address, is_chosen=False).is_missing()
+        assert not telemetry.outage.Receiver(address, is_chosen=False).nothing_listens()
     outages = [
         telemetry.outage.Outage(signal, telemetry.outage.Receiver(address, is_chosen=False), None)
         for signal in ("traces", "metrics")
@@ -139,7 +139,7 @@ def test_a_receiver_that_nobody_chose_is_one_quiet_line(telemetry: Any, clock: C
     for outage in outages * 3:
         fail(telemetry, outage, clock)
         clock.now += 61
-        assert outage.is_expected
+        assert outage.has_no_receiver
     assert [level for level, _ in lines()] == ["INFO"]
     chosen = telemetry.outage.Outage("traces", telemetry.outage.Receiver(address), None)
     fail(telemetry, chosen, clock)

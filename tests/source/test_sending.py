@@ -103,6 +103,17 @@ def test_an_exhausted_quota_is_not_asked_item_by_item(telemetry: Parts, caplog: 
     assert [len(part) for part in receiver.asked] == [512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 1, 2, 1, 1]
 
 
+def test_a_quota_is_found_out_after_another_refusal_too(telemetry: Parts) -> None:
+    """The rest of a batch is not asked for item by item either if one of the first refusals had another cause."""
+
+    def answer(part: list[int]) -> tuple[str, str]:
+        return ("REFUSED", "INVALID_ARGUMENT: bad") if part == [3] else ("EXHAUSTED", "RESOURCE_EXHAUSTED: quota")
+
+    sending, receiver = sender(telemetry, answer)
+    assert sending.send([[*range(512)]], 0.0) is None
+    assert len(receiver.asked) < 20
+
+
 def test_what_may_be_taken_later_is_kept(telemetry: Parts) -> None:
     """A retryable answer ends the attempt; what was taken before is not sent again."""
     away = [False, True, False, False]

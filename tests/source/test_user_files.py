@@ -45,7 +45,7 @@ def test_baggage_says_what_is_copied(load: Load) -> None:
 
 def test_log_lines_writes_the_lines(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     """Where log_lines.py is, its function is called and not the default."""
-    load(log_lines='def write_to_stdout() -> None:\n    print("mine")').write_to_stdout()
+    load(log_lines='def write_to_stdout() -> None:\n    print("mine")').write_log_lines()
     assert capsys.readouterr().out == "mine\n"
 
 
@@ -53,6 +53,6 @@ def test_log_lines_writes_the_lines(load: Load, capsys: pytest.CaptureFixture[st
 def test_an_error_in_a_file_is_seen(source: str, load: Load) -> None:
     """A file that is there and cannot be imported is no file that is gone: its error comes out, whatever it imports."""
     user_files = load(baggage=source, log_lines=source)
-    for read in (user_files.span_attributes, user_files.write_to_stdout):
+    for read in (user_files.span_attributes, user_files.write_log_lines):
         with pytest.raises(ImportError, match=r"nothing_here|mine"):
             read()

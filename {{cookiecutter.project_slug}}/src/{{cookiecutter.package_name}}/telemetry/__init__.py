@@ -11,7 +11,7 @@ import logging
 from . import settings
 
 # Before the imports below: OpenTelemetry raises on some bad values while it is imported.
-settings.settle()
+settings.correct()
 
 from opentelemetry import _logs, metrics, propagate, trace
 
@@ -25,7 +25,7 @@ from .process.exit import drain_at_exit
 #% if cookiecutter.framework == "celery"
 from .queue_tracing import trace_tasks
 #% endif
-from .user_files import write_to_stdout
+from .user_files import write_log_lines
 
 __all__ = [
     "DEADLINE_SECONDS",
@@ -64,9 +64,9 @@ def configure() -> None:
     identity = resource.build()
     start_line.write(identity.attributes)
 
-    # 2. to 4. A provider for each signal. It has a processor that makes batches (for metrics a
-    #    reader), and that has the exporter, which sends them. Metrics come first and are global at
-    #    once: the others' processors ask for a meter, to count what they lose.
+    # For each signal: 2. a provider, 3. its processor, which makes batches (for metrics a reader),
+    #    4. the processor's exporter, which sends them. Metrics come first and are global at once:
+    #    the processors of the others ask for a meter, to count what they lose.
     meter_provider = providers.meter_provider(identity, current=metrics.get_meter_provider())
     if meter_provider:
         metrics.set_meter_provider(meter_provider)
@@ -105,7 +105,7 @@ def report() -> None:
     call configure().
     """
     global _reported
-    write_to_stdout()
+    write_log_lines()
     for handler in logging.getLogger().handlers:
         handler.addFilter(masking.MASKED)
     quiet.start()

@@ -38,7 +38,7 @@ def start() -> None:
 def _by_module() -> dict[str, list[EntryPoint]]:
     """Return the instrumentations that are wanted, by the module that has them.
 
-    One module can instrument two libraries, such as httpx and httpx2, and import both.
+    One module can instrument two libraries, and import both: httpx and its successor httpx2.
     """
     groups: dict[str, list[EntryPoint]] = {}
     for entry_point in sorted(_wanted(), key=attrgetter("module")):

@@ -1,6 +1,8 @@
 """Keeps secrets out of what this process prints and sends.
 
 They are credentials in URLs, the values of queries and of headers, and passwords in attributes.
+scrub() is for texts with URLs. mask() is for log lines: it scrubs, and also replaces the secrets
+that learn() has found in the settings. scrubbing.py scrubs spans.
 """
 
 import logging
@@ -39,7 +41,7 @@ LOGGERS = (
     __package__,
 )
 # start_line.py masks each value itself, before it quotes it. To mask the whole line would take
-# closing quotes away.
+# closing quotes away with a query.
 START_LINE = f"{__package__}.start_line"
 # These repeat what a caller has sent in a header, with a WARNING for each part of it.
 PROPAGATORS = (
@@ -50,8 +52,9 @@ PROPAGATORS = (
 )
 PROPAGATORS_SECONDS = 60
 MALFORMED = "a caller's trace headers (baggage, tracestate) are malformed, and not used in full"
-# A whole query or fragment, and a part of one: a value with or without a name.
+# A whole query or fragment: "?a=1&b", "#top", or "&a=1" without its beginning.
 QUERY = re.compile(r"(?:\?|(?<!\s)#)\S+|&[^?=&#\s]*=\S+")
+# A part of one, as its name and its value: "?a=" and "1", or "&" and "b".
 PART = re.compile(r"([?&#](?:[^?=&#\s]*+=)?+)([^&#\s]+)")
 HEADER_NAME = re.compile("^[^=:]*[=:]")
 # They stand before the secret of an Authorization header.
@@ -91,10 +94,10 @@ def _scrubbed_query(query: re.Match[str]) -> str:
 
 def _scrubbed_part(part: re.Match[str]) -> str:
     name, value = part.groups()
-    # Without a name or a letter it is punctuation, as in "(what?)".
-    is_punctuation = not re.search(r"\w", value)
-    if is_punctuation and not name.endswith("="):
-        return part[0]
+    has_name = name.endswith("=")
+    has_letter = re.search(r"\w", value)
+    if not has_name and not has_letter:
+        return part[0]  # punctuation, as in "(what?)"
     return f"{name}REDACTED"
 
 
@@ -184,7 +187,7 @@ class Masked(logging.Filter):
         return True
 
     def _replaced(self, record: logging.LogRecord) -> bool:
-        if record.msg == MALFORMED:  # another handler has let it through
+        if record.msg == MALFORMED:  # the filter of another handler has replaced it
             return True
         if not self._throttle.allows(MALFORMED):
             return False

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class _BoundedProcessor:
     """Bounds the long texts that wait.
 
-    It tells a RetryingExporter when an item is put into the queue, and when the end begins.
+    It tells a RetryingExporter when an item is put into the queue, and when shutdown begins.
     """
 
     def _set_up(self, exporter: Any) -> None:
@@ -59,7 +59,7 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
                 "%d spans ended after shutdown() and are lost; the last was %r",
                 self._late,
                 span.name,
-            )
+            )  # the SDK drops it below
         clean = scrubbed(span)
         super().on_end(self._bounded(clean))
         self._tell_item_added()
@@ -73,7 +73,7 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
         """Return a span whole, or with its long texts cut if LONG_TEXT_BYTES of them wait."""
         for event in span.events:
             attributes = event.attributes or {}
-            if not self._long_texts.has_room(span, attributes.values()):
+            if not self._long_texts.reserve(span, attributes.values()):
                 return scrubbed(span, event_limit=limit(SPAN_LENGTH))
         return span
 
@@ -89,13 +89,14 @@ class BoundedLogProcessor(_BoundedProcessor, BatchLogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         record = log_record.log_record
-        attributes: Any = record.attributes  # the SDK's own kind of mapping, empty or not
+        attributes: Any = record.attributes  # never None in the SDK's records
         record.body = cut(record.body, self._length)
-        if EXCEPTION_MESSAGE in attributes:  # the stack trace ends with it
+        if EXCEPTION_MESSAGE in attributes:  # in full it is at the end of the stack trace
             message = attributes[EXCEPTION_MESSAGE]
             attributes[EXCEPTION_MESSAGE] = cut(message, self._span_length)
         texts = [*attributes.values(), record.body]
-        if not self._long_texts.has_room(attributes, texts):
+        # The attributes are what lives until the export: the SDK copies the record around them.
+        if not self._long_texts.reserve(attributes, texts):
             body_length = max(self._span_length, SHORT_TEXT)
             record.body = cut(record.body, body_length)
             for name, value in attributes.items():

@@ -42,7 +42,7 @@ def tracer_provider(resource: Resource, current: object) -> TracerProvider | Non
     """
     if _stays("TRACES", current):
         return None
-    counts: Any = SpanCounts()
+    counts: Any = SpanCounts()  # the SDK takes a provider of meters for its own counters of spans
     provider = TracerProvider(resource=resource, shutdown_on_exit=False, meter_provider=counts)
     copied = span_attributes()
     if copied:
@@ -150,8 +150,9 @@ def _receiver(signal: str) -> Receiver:
 def _hold_forks_while_exporting(exporter: Any) -> None:
     """Make forks wait for the exports of a metric reader.
 
-    The reader holds a lock while it exports and, unlike the batch processors, does not renew it
-    after a fork. It must not wait for a fork either: the child would inherit that lock.
+    The reader holds a lock while it exports. A child that is forked then would inherit the lock
+    for ever, because the SDK renews it only in batch processors. An export that waited for a fork
+    would hold the same lock, so it does not wait.
     """
     export = exporter.export
 

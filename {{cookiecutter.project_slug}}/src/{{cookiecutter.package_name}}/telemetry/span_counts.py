@@ -1,8 +1,8 @@
-"""Counts for the SDK's own metrics of spans, at the price of an addition.
+"""Counters for the SDK's own metrics of spans, such as otel.sdk.span.started.
 
 The SDK counts at the start and at the end of each span. Its counters cost as much as encoding the
-span, because they are made for any measurement. These only add, and the metric reader asks for
-the sums when it exports.
+span. These only add to a sum, and the metric reader asks for the sums when it exports. So metrics
+must be set up before the first span.
 """
 
 import os
@@ -40,7 +40,7 @@ class _Sum(Counter, UpDownCounter):
 
 
 class SpanCounts:
-    """Stands in for a provider of meters and for its meter, where a TracerProvider takes one."""
+    """A provider of meters, and its only meter: a TracerProvider asks one for its counters."""
 
     def __init__(self) -> None:
         self._sums: dict[str, _Sum] = {}  # each tracer asks for the same ones

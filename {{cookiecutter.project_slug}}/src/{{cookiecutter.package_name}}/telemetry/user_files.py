@@ -18,8 +18,8 @@ def span_attributes() -> frozenset[str]:
     return names
 
 
-def write_to_stdout() -> None:
-    """Send log lines to standard output."""
+def write_log_lines() -> None:
+    """Let log lines be written as your log_lines.py says."""
     log_lines = _module("log_lines") or log_format
     log_lines.write_to_stdout()
 

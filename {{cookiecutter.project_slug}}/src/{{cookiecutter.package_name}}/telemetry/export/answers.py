@@ -1,6 +1,9 @@
 """What a receiver answers to a request: it decides whether data is sent again, split or dropped.
 
 The rules are OTLP's own: opentelemetry.io/docs/specs/otlp, "Failures".
+
+An exporter returns only whether it failed. So otlp.py listens to its requests and remembers each
+answer, for the thread that asks. The exporter sends in that same thread.
 """
 
 import enum
@@ -22,8 +25,8 @@ class Verdict(enum.Enum):
     AGAIN = "unavailable"  # the receiver may take it later
     TOO_LARGE = "too_large"  # the receiver may take a part of it
     EXHAUSTED = "exhausted"  # it may take a part of it, or takes nothing from us at present
-    REFUSED = "refused"  # the receiver will never take it
-    REJECTED = "rejected"  # the receiver has taken the other items of the request
+    REFUSED = "refused"  # the receiver will never take the request
+    REJECTED = "rejected"  # it has taken the request without these items ("partial success")
     UNSENT = "not_encodable"  # the exporter could not make a request of it
 
 
@@ -34,7 +37,7 @@ class Answer:
     verdict: Verdict
     text: str = ""  # the status and the receiver's reason
     wait_seconds: float = 0.0  # how long the receiver asks us to wait before the next attempt
-    rejected: int = 0  # items of a request that was taken, without these ("partial success")
+    rejected: int = 0  # how many items it has left out of a request that it took
 
 
 def taken(body: bytes) -> Answer:
@@ -63,10 +66,7 @@ def is_asking() -> bool:
 
 
 def ask(export: Callable[[Any], Any], data: Any) -> Answer:
-    """Call an exporter's export(), which waits for the receiver, and return the last answer.
-
-    The exporter's own result says only whether it failed.
-    """
+    """Call an exporter's export(), which waits for the receiver, and return the last answer."""
     _this_thread.answer = None
     _this_thread.is_asking = True
     succeeded = False

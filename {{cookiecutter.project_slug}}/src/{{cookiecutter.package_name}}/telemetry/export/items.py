@@ -29,7 +29,8 @@ class ItemKind:
     batch_size: str = ""
     # The variable that says how many items may wait in the processor's queue.
     queue_size: str = ""
-    # The SDK's own counter of what it drops; ours counts with another error.type.
+    # The SDK's own counter of items. Those with an error.type are lost: what the SDK drops has
+    # "queue_full", what the receiver does not take has another one.
     create_counter: Callable[[Meter], Counter] | None = None
 
 

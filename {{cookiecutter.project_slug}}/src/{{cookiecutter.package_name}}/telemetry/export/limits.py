@@ -45,11 +45,14 @@ class LongTexts:
 
     def __init__(self) -> None:
         self._bytes = 0
-        # Reentrant: the garbage collector may call _release() while this thread is in has_room().
+        # Reentrant: the garbage collector may call _release() while this thread is in reserve().
         self._lock = threading.RLock()
 
-    def has_room(self, owner: object, values: Iterable[Any]) -> bool:
-        """Return whether the long texts may stay; they count until their owner is gone."""
+    def reserve(self, owner: object, values: Iterable[Any]) -> bool:
+        """Count the long texts among the values until their owner is gone from memory.
+
+        Return False, and count nothing, if there is no room for them.
+        """
         size = text_bytes(values, longer_than=limit(SPAN_LENGTH))
         if not size:
             return True

@@ -22,8 +22,11 @@ class Receiver:
     address: str = "the receiver"  # without secrets
     is_chosen: bool = True  # False: it is the exporters' default, because no endpoint is set
 
-    def is_missing(self) -> bool:
-        """Return whether nobody chose the address, and nothing listens there, as on a laptop."""
+    def nothing_listens(self) -> bool:
+        """Return whether nobody chose the address, and nothing listens there, as on a laptop.
+
+        It tries to connect, for a second at most.
+        """
         if self.is_chosen:
             return False
         url = urlsplit(self.address)
@@ -68,7 +71,7 @@ class Backlog:
         with self._lock:
             self._queued = max(0, self._queued - number)
 
-    def settle(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Count items that are taken, or dropped for good."""
         with self._lock:
             self.unsent = max(0, self.unsent - number)
@@ -79,7 +82,7 @@ class Outage:
 
     def __init__(self, signal: str, receiver: Receiver, backlog: Backlog | None):
         """Log about a signal and its receiver; without a backlog nothing waits."""
-        self.is_expected = False  # there is no receiver, and nobody has chosen one
+        self.has_no_receiver = False  # there is no receiver, and nobody has chosen one
         self._signal = signal
         self._receiver = receiver
         self._backlog = backlog
@@ -98,11 +101,11 @@ class Outage:
             self._since = first_tried
             self._lost_before = self._lost()
             never_taken = self.taken_at == float("-inf")
-            self.is_expected = never_taken and self._receiver.is_missing()
+            self.has_no_receiver = never_taken and self._receiver.nothing_listens()
         elif now - self._last_line < SECONDS_BETWEEN_LINES:
             return
         self._last_line = now
-        if self.is_expected:
+        if self.has_no_receiver:
             self._log_missing()
             return
         began = time.time() - (now - self._since)
@@ -128,7 +131,7 @@ class Outage:
             self._what_is_late(),
         )
         self._since = None
-        self.is_expected = False
+        self.has_no_receiver = False
 
     def _log_missing(self) -> None:
         if self._receiver in _missing:

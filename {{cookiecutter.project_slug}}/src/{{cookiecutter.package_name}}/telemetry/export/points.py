@@ -48,7 +48,7 @@ def split_what_is_too_large(
         while answer := sender.send(parts, began):
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
             is_late = time.monotonic() + pause > began + timeout
-            if is_late or sender.outage.is_expected:
+            if is_late or sender.outage.has_no_receiver:
                 return sdk.MetricExportResult.FAILURE
             time.sleep(pause)
         return sdk.MetricExportResult.SUCCESS
@@ -95,7 +95,7 @@ def _metrics(part: Part) -> list[sdk.Metric]:
 
 
 def _groups(part: Part, owner: str) -> Iterator[Part]:
-    """Yield the points of each resource, scope or metric; those of one follow each other."""
+    """Yield the points of each resource, scope or metric; points of the same one are neighbours."""
 
     def identity(point: Point) -> int:
         return id(getattr(point, owner))

@@ -21,7 +21,7 @@ MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
 # The receiver may refuse a batch for only one of its items. A batch that is not taken for so long
 # is split at each attempt, and no longer holds up the batches after it.
 ISOLATE_AFTER_SECONDS = 5.0
-MAX_WAITING_BATCHES = 16  # with one more, the batches after it stay in the processor's queue
+MAX_WAITING_BATCHES = 16  # if more wait, new batches stay in the processor's queue
 # A single item is dropped if it is not taken for so long, and if the receiver took other data
 # between its attempts at least so many times.
 DROP_AFTER_SECONDS = 60.0
@@ -35,7 +35,8 @@ class _Batch:
         self.parts = parts  # the last one is sent first
         self.began = time.monotonic()  # the first attempt
         self.tried = self.began  # the last attempt
-        # Seconds from the last attempt to the next one. A new batch is sent before older ones.
+        # Seconds from the last attempt to the next one. A new batch is overdue from the beginning,
+        # so that it is sent before older ones.
         self.pause = float("-inf")
         self.others_taken = 0  # how often the receiver took other data between two attempts
 
@@ -71,7 +72,7 @@ class RetryingExporter:
         self._waiting: list[_Batch] = []
         # The SDK's shutdown() waits 30 s for the worker thread that is in export(), and then calls
         # shutdown() beside it. Both would send the same parts.
-        self._sending = threading.Lock()
+        self._one_sends = threading.Lock()
         self._more_items = threading.Event()  # set while the processor has more
         self._shutting_down = threading.Event()
         os.register_at_fork(after_in_child=self._forget)
@@ -110,7 +111,7 @@ class RetryingExporter:
     def shutdown(self) -> None:
         """Send what waits, once more, and end the exporter."""
         self.prepare_shutdown()
-        with self._sending:
+        with self._one_sends:
             for batch in self._waiting:
                 self._sender.send(batch.parts, batch.began)
             self._waiting.clear()  # a worker thread that is still in export() finds nothing left
@@ -119,10 +120,14 @@ class RetryingExporter:
 
     def _is_hopeless(self) -> bool:
         """Return whether the process ends, and nobody has chosen a receiver: it does not wait."""
-        return self._shutting_down.is_set() and self._sender.outage.is_expected
+        return self._shutting_down.is_set() and self._sender.outage.has_no_receiver
 
     def _may_return(self, batch: _Batch) -> bool:
-        """Return whether export() returns early, so that the processor gives the next batch."""
+        """Return whether export() returns early, so that the processor gives the next batch.
+
+        While the processor has nothing else, export() stays and serves what waits. Otherwise it
+        returns if this batch was taken, if the process ends, or if the batch has waited for long.
+        """
         if not self._more_items.is_set():
             return False
         if batch not in self._waiting or self._shutting_down.is_set():
@@ -143,19 +148,17 @@ class RetryingExporter:
     def _send_due(self) -> float:
         """Send what is due; return the seconds until something else is, or 0 if nothing waits."""
         while True:
-            with self._sending:
+            with self._one_sends:
                 if not self._waiting:
                     return 0.0
-                pause = self._send_first()
-            if pause > 0:
-                return pause
+                batch = min(self._waiting, key=self._due)
+                pause = self._due(batch) - time.monotonic()
+                if pause > 0:
+                    return pause
+                self._send(batch)
 
-    def _send_first(self) -> float:
-        """Send the batch that is due first; return how many seconds are left if it is too early."""
-        batch = min(self._waiting, key=self._due)
-        pause = self._due(batch) - time.monotonic()
-        if pause > 0:
-            return pause
+    def _send(self, batch: _Batch) -> None:
+        """Send a batch once; it waits on if a part of it is not taken."""
         began = time.monotonic()
         answer = self._sender.send(batch.parts, batch.began)
         if answer:
@@ -163,7 +166,6 @@ class RetryingExporter:
             self._postpone(batch, answer, was_quick)
         if not batch.parts:
             self._waiting.remove(batch)
-        return 0.0
 
     def _due(self, batch: _Batch) -> float:
         """Return when the batch is sent next, by time.monotonic()."""
@@ -206,7 +208,7 @@ class RetryingExporter:
         """Forget what waits, in a forked child: the parent sends it."""
         self._waiting.clear()
         self._backlog.renew()
-        self._sending = threading.Lock()
+        self._one_sends = threading.Lock()
 
     def _export(self, part: Part) -> Any:
         with forks.held_back():

@@ -24,6 +24,7 @@ SECONDS_BETWEEN_LINES = 60.0  # of the same cause
 # likely cause and not a size: the rest of the batch is dropped without asking.
 MAX_SINGLE_REFUSALS = 4
 REASONS = {
+    # Only for a single item that was not taken while others were: see retrying.py.
     Verdict.AGAIN: "the receiver takes other data, but not this",
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
     Verdict.EXHAUSTED: "the receiver does not take even one of them",
@@ -89,7 +90,7 @@ class Sender:
             parts.pop()
             if answer.verdict is Verdict.TAKEN:
                 self.outage.taken()
-                self._settle(len(part))
+                self._remove_from_backlog(len(part))
                 single_refusals = 0
                 self._read_partial_success(answer, len(part))
                 continue
@@ -97,22 +98,22 @@ class Sender:
                 parts += halves(part)
                 continue
             single_refusals += 1
-            if answer.verdict is Verdict.EXHAUSTED and single_refusals == MAX_SINGLE_REFUSALS:
+            if answer.verdict is Verdict.EXHAUSTED and single_refusals >= MAX_SINGLE_REFUSALS:
                 part = part + _remove_all(parts)
             self.drop(part, answer)
         return None
 
     def drop(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
-        self._settle(len(part))
+        self._remove_from_backlog(len(part))
         first = self._kind.name(part[0])
         cause, _, _ = answer.text.partition(":")
         example = f"The first is {first!r:.100}"
         self._count(len(part), answer, cause, example)
 
-    def _settle(self, number: int) -> None:
+    def _remove_from_backlog(self, number: int) -> None:
         if self._backlog:
-            self._backlog.settle(number)
+            self._backlog.remove(number)
 
     def _read_partial_success(self, answer: Answer, size: int) -> None:
         """Count what a receiver rejects in its answer to a request that it takes."""

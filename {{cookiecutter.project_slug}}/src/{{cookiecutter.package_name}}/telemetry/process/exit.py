@@ -1,4 +1,9 @@
-"""Calls drain() however the process ends, if nobody has called it before."""
+"""Calls drain() at the end of a process in which nobody has called it before.
+
+Python's atexit does that. SIGTERM alone would end a process without atexit: server.py, or your
+server, turns it into an ordinary exit. Children of multiprocessing have neither, so this module
+gives them both.
+"""
 
 import atexit
 import multiprocessing
@@ -44,8 +49,8 @@ def _drain_and_exit() -> None:
 def _listen_for_sigterm() -> None:
     """Start a thread that reads SIGTERM from a pipe.
 
-    Python calls handlers in the main thread only. If a signal arrives as that thread begins to wait
-    for a lock, its handler runs after the wait, which may never end. The pipe is written at once.
+    Python calls handlers in the main thread only, between two of its steps. If the thread waits for
+    a lock, the handler has to wait, too, perhaps for ever. The pipe is written at once.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

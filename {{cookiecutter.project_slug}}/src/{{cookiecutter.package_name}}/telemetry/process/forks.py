@@ -97,10 +97,10 @@ class _Exports:
 
 
 def _let_threads_leave_their_locks() -> None:
-    """Pause for 2 ms, in which Python interrupts no thread.
+    """Let the other threads run until each waits for something, or for 2 ms.
 
-    The SDK locks a counter for microseconds at each span. A thread that runs on undisturbed leaves
-    such a lock before it waits for something, and only then does this thread go on to the fork.
+    The SDK locks a counter for microseconds at each span. A thread that waits has left such a lock.
+    Python must not interrupt a thread before: it switches threads after 0.1 s for that time.
     """
     normal = sys.getswitchinterval()
     sys.setswitchinterval(0.1)

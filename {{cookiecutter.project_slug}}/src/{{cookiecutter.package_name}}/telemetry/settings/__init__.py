@@ -18,16 +18,16 @@ __all__ = [
     "REASONS",
     "RULES",
     "Problem",
+    "correct",
     "judge",
     "problems",
-    "settle",
 ]
 
-# What settle() has found, for the log and for the doctor.
+# What correct() has found, for the log and for the doctor.
 problems: tuple[Problem, ...] = ()
 
 
-def settle() -> None:
+def correct() -> None:
     """Correct os.environ, and keep what was wrong with it in `problems`."""
     global problems
     masking.learn(os.environ)

@@ -33,7 +33,7 @@ CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 class Problem:
     """A variable that is not used as given; str() is the sentence for the log."""
 
-    key: str  # its row in docs/troubleshooting.md
+    key: str  # its row in the template's docs/troubleshooting.md
     variable: str
     value: str  # as show() returns it
     reason: str  # why, and what was expected: the rest of the sentence, with its full stop
@@ -60,7 +60,7 @@ def show(variable: str, value: str) -> str:
 def show_rest(variable: str, value: str, rest: str) -> str:
     """Return what is used of a list; it is repeated only if the whole list has nothing to hide.
 
-    A password that is cut at its comma does not look like one.
+    The items end at commas. If a password has one, its first part does not look like a password.
     """
     if _is_secret(variable, value) or _redacted(value) != value:
         return "its valid items"

@@ -1,6 +1,6 @@
 """The names of OTEL_* variables, and which of them decides.
 
-A misspelt name can be told from one that other programs read.
+The lists tell a misspelt name from one that other programs read.
 """
 
 import os

@@ -21,7 +21,7 @@ KEY_VALUE = Message(common_pb2.KeyValue)
 KEY_VALUE_LIST = Message(common_pb2.KeyValueList)
 RESOURCE = Message(resource_pb2.Resource)
 SCOPE = Message(common_pb2.InstrumentationScope)
-# The fields of the messages around log records have the same numbers.
+# They also stand for ResourceLogs and ScopeLogs, whose fields have the same numbers.
 REQUEST = Message(ExportTraceServiceRequest)
 RESOURCE_SPANS = Message(trace_pb2.ResourceSpans)
 SCOPE_SPANS = Message(trace_pb2.ScopeSpans)

@@ -19,6 +19,7 @@ STATUS = Message(trace_pb2.Status)
 
 UNSET = STATUS()
 KINDS = {kind: kind.value + 1 for kind in SpanKind}  # 0 is "unspecified" in OTLP
+# The flags say that "is remote" is known, and, for REMOTE, that it is true.
 LOCAL = trace_pb2.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 REMOTE = LOCAL | trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 

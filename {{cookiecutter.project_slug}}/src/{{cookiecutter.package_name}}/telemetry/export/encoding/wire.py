@@ -58,7 +58,7 @@ class Message:
             wire_type, encode = CONTENTS.get(field.type, VARINT)
             tag = varint(field.number << 3 | wire_type)
             if field.is_repeated:
-                encode = tag.join
+                encode = tag.join  # with the tag before it: one tag for each of the values
             self._fields[field.name] = (tag, encode)
 
     def __call__(self, **values: Any) -> bytes:

@@ -1,7 +1,8 @@
 """What OTLP over gRPC accepts as settings: data, which is read before exporters are imported."""
 
 PROTOCOL = "grpc"
-# OK is no error, so the exporter itself retries nothing: other batches would wait for its timeout.
+# The exporter must not retry by itself: until its timeout it would hold up all other batches. So
+# this names only OK, which is no error.
 DEFAULTS = {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "OK"}
 COMPRESSION = "gzip|none"
 DEFAULT_ENDPOINT = "http://localhost:4317"
