@@ -59,7 +59,7 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
 
 def _is_clean(span: ReadableSpan) -> bool:
     """Return whether nothing is to scrub or to cut, as in most spans: a copy costs time."""
-    if URL_ATTRIBUTES.intersection(span.attributes or ()):
+    if not URL_ATTRIBUTES.isdisjoint(span.attributes or ()):
         return False
     if span.events or span.status.description:
         return False
