@@ -25,7 +25,8 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
     telemetry: Any = importlib.import_module(f"{package}.telemetry")
     telemetry.configure()
     tracer = telemetry.trace.get_tracer("t")
-    counter = telemetry.metrics.get_meter("t").create_counter("points")
+    metrics = telemetry.metrics.get_meter("t")
+    counter = metrics.create_counter("points")
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:  # the record is for the exporter, not for standard output
             handler.addFilter(lambda record: record.name != "t")
@@ -70,6 +71,9 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
         "point": lambda name, length: counter.add(
             1, {"name": name + str(time.monotonic_ns()), "text": "x" * int(length)}
         ),
+        "number": lambda name, power: metrics.create_counter(name).add(2 ** int(power)),
+        "label": lambda name, _: metrics.create_counter("labels").add(1, {"name": name, name: 2**64}),
+        "flag": lambda name, value: metrics.create_gauge(name).set(bool(value)),
         "record": lambda name, length: logging.getLogger("t").info("%s %s", name, "x" * int(length)),
         "logged": lambda name, length: logged(name + "x" * int(length)),
         "raised": lambda name, length: raised(name + "x" * int(length)),

@@ -7,6 +7,7 @@ import pytest
 
 from ..conftest import Projects
 from ..harness.receiver import Receiver
+from ..harness.records import latest
 from .test_refusals import Steps, names, produce
 
 pytestmark = pytest.mark.slow
@@ -42,3 +43,23 @@ def test_a_lone_surrogate_is_replaced_and_all_else_arrives(protocol: Any, projec
         ["span name", "status description", "exception.message", "exception.stacktrace", "body"]
     )
     assert "dropped" not in printed
+
+
+def test_a_metric_that_cannot_be_encoded_costs_itself(protocol: Any, projects: Projects) -> None:
+    """A number outside 64 bits is told once, in three exports; a bool and bad attributes arrive repaired, and all else."""
+    steps: Steps = [
+        ("number", "before", 10, 1),
+        ("number", "huge", 64, 1),
+        ("flag", "flag", 1, 1),
+        ("label", LONE, 0, 1),
+        ("number", "after", 10, 1),
+        ("pause", "", 2.5, 1),
+    ]
+    with Receiver(protocol) as receiver:
+        printed = produce(projects(protocol), receiver, steps, OTEL_METRIC_EXPORT_INTERVAL="1000")
+    values = {name: {p.value for p in latest(receiver.metrics, name)} for name in ("before", "huge", "flag", "after")}
+    assert values == {"before": {1024}, "huge": set(), "flag": {1}, "after": {1024}}
+    (label,) = latest(receiver.metrics, "labels")
+    assert label.attributes == {"name": CLEAN, CLEAN: str(2**64)}
+    assert printed.count("'huge' has a value outside 64 bits") == 1
+    assert not re.findall("ERROR|Traceback|dropped", printed)

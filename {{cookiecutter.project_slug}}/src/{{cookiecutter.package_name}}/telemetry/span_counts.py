@@ -24,10 +24,17 @@ class _Sum(Counter, UpDownCounter):
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
-    def add(self, amount: float, attributes: Attributes = None, *_: Any, **__: Any) -> None:
+    def add(
+        self,
+        amount: float,
+        attributes: Attributes = None,
+        *_: Any,
+        **__: Any,
+    ) -> None:
         key = tuple(attributes.items()) if attributes else ()
         with self._lock:
-            self._sums[key] = self._sums.get(key, 0) + amount
+            before = self._sums.get(key, 0)
+            self._sums[key] = before + amount
 
     def observe(self, _: CallbackOptions) -> Iterable[Observation]:
         """Return the sums, for a metric reader."""
@@ -49,17 +56,31 @@ class SpanCounts:
         self._meter = metrics.get_meter(name)
         return self
 
-    def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
+    def create_counter(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+    ) -> Counter:
         create = self._meter.create_observable_counter
         return self._sum(create, name, unit, description)
 
     def create_up_down_counter(
-        self, name: str, unit: str = "", description: str = ""
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
     ) -> UpDownCounter:
         create = self._meter.create_observable_up_down_counter
         return self._sum(create, name, unit, description)
 
-    def _sum(self, create: Callable[..., Any], name: str, unit: str, description: str) -> _Sum:
+    def _sum(
+        self,
+        create: Callable[..., Any],
+        name: str,
+        unit: str,
+        description: str,
+    ) -> _Sum:
         if name not in self._sums:
             counted = _Sum()
             create(name, [counted.observe], unit, description)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.metrics import export as sdk
 
+from .encoding.points import repaired_metric, repaired_point
 from .items import POINTS
 from .outage import SOME_RECEIVER, Receiver
 from .sending import Part, Sender
@@ -57,12 +58,15 @@ def split_what_is_too_large(
 
 
 def points(data: sdk.MetricsData) -> Iterator[Point]:
-    """Yield each data point of the SDK's nested metrics."""
+    """Yield each data point of the SDK's nested metrics, without those that cannot be sent."""
     for resource in data.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
+                owner = repaired_metric(metric)
                 for value in metric.data.data_points:
-                    yield Point(resource, scope, metric, value)
+                    point = repaired_point(value, metric.name)
+                    if point:
+                        yield Point(resource, scope, owner, point)
 
 
 def nested(part: Part) -> sdk.MetricsData:
