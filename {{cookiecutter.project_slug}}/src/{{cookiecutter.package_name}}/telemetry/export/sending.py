@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Part = list[Any]  # some items of a batch, in their order
 
 # How many bytes of long texts one request may hold. Receivers take 4 MiB by default, and encoding
-# takes three times as much memory.
+# takes six times as much memory.
 TEXT_BYTES = 2 * 1024 * 1024
 SECONDS_BETWEEN_LINES = 60.0  # of the same cause
 # After so many items that were refused one by one, and none taken between them, a quota is the
