@@ -94,9 +94,16 @@ CASES: dict[str, tuple[Callable[[Path, Path], dict[str, str]], str, tuple[str, .
     "zero-code agent": (zero_code, "zero-code", ("opentelemetry-instrument", "PYTHONPATH")),
     "FastAPI's own pipeline": (auto_configure, "auto-configure", ("FASTAPI_OTEL_AUTO_CONFIGURE", "unset")),
     "contrib beside native": (two_fastapi, "two-fastapi", ("uv remove opentelemetry-instrumentation-fastapi",)),
-    "no library": (no_library, "companion", ("pymongo", "uv remove opentelemetry-instrumentation-pymongo")),
-    "another release of the library": (old_library, "companion", ("httpx>=9", "httpx 0.")),
-    "no sibling": (no_sibling, "companion", ("needs opentelemetry-util-no, which is not installed",)),
+    "no library": (no_library, "companion", ("uv add 'pymongo", "uv remove opentelemetry-instrumentation-pymongo")),
+    "another release of the library": (old_library, "companion", ("uv add 'httpx>=9", "httpx 0.")),
+    "no sibling": (
+        no_sibling,
+        "companion",
+        (
+            "uv add 'opentelemetry-util-no",
+            "needs opentelemetry-util-no, which is not installed",
+        ),
+    ),
     "mixed releases": (releases, "releases", ("opentelemetry-api==1.", "not 1.40.0", "uv lock --upgrade")),
     "provider at the start of Python": (provider_at_start, "foreign-provider", ("traces", "sitecustomize")),
     "provider in the application": (

@@ -1,8 +1,8 @@
 """OpenTelemetry, set up in the one order that works.
 
 configure() does it in seven numbered steps; read it first. Importing this package corrects the
-OTEL_* variables of this process. Your code may use the names in `__all__`; the modules of this
-package change with the template.
+OTEL_* variables of this process and wraps the libraries that are traced. Your code may use the
+names in `__all__`; the modules of this package change with the template.
 """
 
 import gc
@@ -45,6 +45,10 @@ lifecycle = draining  # the tasks.py of a service of 0.1.0 to 0.3.0 uses this na
 log = logging.getLogger(__name__)
 _reported = False
 
+# Now, and not in configure(): your modules are imported next, and may take names from libraries.
+if not settings.variables.sdk_disabled():
+    instrumentation.wrap_libraries()
+
 
 def configure() -> None:
     """Set up traces, metrics and logs from the OTEL_* variables.
@@ -85,7 +89,8 @@ def configure() -> None:
         _logs.set_logger_provider(logger_provider)
         instrumentation.send_log_records()
 
-    # 7. Instrumentation comes last: each one asks for its tracer once.
+    # 7. Instrumentation comes last. Libraries are wrapped already, and their tracers work from here
+    #    on; this starts what measures the process.
     instrumentation.start()
 
     # Metrics end last: they count the losses of the others.

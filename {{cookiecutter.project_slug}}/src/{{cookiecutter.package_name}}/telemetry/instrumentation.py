@@ -1,7 +1,9 @@
-"""Step 7, instrumentation: every installed opentelemetry-instrumentation-* package becomes active.
+"""Instrumentation: every installed opentelemetry-instrumentation-* package becomes active.
 
-To instrument a library is to import it, which costs time and memory. So each library is
-instrumented when something imports it, by a hook.
+Libraries are wrapped before any of your modules is imported: what a module takes from a library by
+name, it takes wrapped. To instrument a library is to import it, which costs time and memory. So
+each library is instrumented when something imports it, by a hook. Step 7 of configure() starts the
+rest.
 """
 
 import logging
@@ -24,15 +26,47 @@ INSTRUMENTED_ELSEWHERE = {"{{ cookiecutter.framework }}", "logging"}
 EXPORT_LOGGERS = ("opentelemetry", "urllib3", "requests", "grpc")
 
 
-def start() -> None:
-    """Instrument each library that has an instrumentation, now or when it is imported."""
+# The instrumentations that are for no library, such as system_metrics.
+_others: list["_InstrumentOnce"] = []
+# What cannot be logged yet, because log lines are set up by configure(); None afterwards.
+_early: list[tuple[int, str, Exception]] | None = []
+
+
+def wrap_libraries() -> None:
+    """Instrument each library that has an instrumentation, now or when it is imported.
+
+    No provider is needed for that: a tracer of the API begins to work when there is one.
+    """
     for module, found in _by_module().items():
         instrument = _InstrumentOnce(found)
         libraries = _libraries(module, found)
-        if not libraries:  # such as system_metrics, which is for no library: nothing to wait for
-            instrument()
+        if not libraries:
+            _others.append(instrument)
         for library in libraries:
             register_post_import_hook(instrument, library)
+
+
+def start() -> None:
+    """Start the other instrumentations, after any fork: they measure this process.
+
+    Then log what could not be instrumented until now.
+    """
+    global _early
+    for instrument in _others:
+        instrument()
+    early = _early or []
+    _early = None
+    for level, text, error in early:
+        _tell(level, text, error)
+
+
+def _tell(level: int, text: str, error: Exception) -> None:
+    if _early is not None:
+        _early.append((level, text, error))
+    elif level < logging.ERROR:
+        log.log(level, "%s: %s", text, error)
+    else:
+        log.log(level, "%s", text, exc_info=error)
 
 
 def _by_module() -> dict[str, list[EntryPoint]]:
@@ -91,9 +125,9 @@ def _instrument(entry_point: EntryPoint) -> None:
     except (DependencyConflictError, ModuleNotFoundError) as error:
         # Often the library is not installed: httpx's instrumentation comes with that of httpx2.
         level = logging.WARNING if name in sys.modules else logging.DEBUG
-        log.log(level, "instrumentation %s is off: %s", name, error)
-    except Exception:  # code of others, run at start-up: its failure must not stop the service
-        log.exception("instrumentation %s cannot start", name)
+        _tell(level, f"instrumentation {name} is off", error)
+    except Exception as error:  # noqa: BLE001, code of others must not stop the service
+        _tell(logging.ERROR, f"instrumentation {name} cannot start", error)
 
 
 def send_log_records() -> None:

@@ -215,7 +215,7 @@ PROCESS = {
     ),
     "companion": (
         "{detail}",
-        "uv add the missing package in a matching version, or uv remove {value}",
+        "uv add '{wanted}', or uv remove {value}",
     ),
     "releases": (
         "OpenTelemetry packages of different releases are installed: {detail}",

@@ -196,13 +196,13 @@ class _Package:
         for requirement in self.needs:
             needed = canonicalize_name(requirement.name)
             if needed not in self.installed:
-                yield self._companion(f"{self.name} needs {needed}, which is not installed")
+                detail = f"{self.name} needs {needed}, which is not installed"
+                yield self._companion(detail, requirement)
         if self.libraries and not any(map(self._has, self.libraries)):
             wanted = " or ".join(f"{each.name}{each.specifier}" for each in self.libraries)
             there = ", ".join(self._versions()) or "none"
-            yield self._companion(
-                f"{self.name} traces {wanted}; installed is {there}, so it does nothing"
-            )
+            detail = f"{self.name} traces {wanted}; installed is {there}, so it does nothing"
+            yield self._companion(detail, self._installed_library() or self.libraries[0])
 
     def mismatches(self) -> list[str]:
         """Return which other packages of OpenTelemetry are of a release that it does not take."""
@@ -218,8 +218,16 @@ class _Package:
                 found.append(f"{self.name} {version} needs {wanted}, not {actual}")
         return found
 
-    def _companion(self, detail: str) -> Check:
-        return finding("process", "companion", value=self.name, detail=detail)
+    def _companion(self, detail: str, needed: Requirement) -> Check:
+        wanted = f"{needed.name}{needed.specifier}"
+        return finding("process", "companion", value=self.name, detail=detail, wanted=wanted)
+
+    def _installed_library(self) -> Requirement | None:
+        """Return the library that is installed, in a version that it does not take."""
+        for library in self.libraries:
+            if canonicalize_name(library.name) in self.installed:
+                return library
+        return None
 
     def _has(self, requirement: Requirement) -> bool:
         distribution = self.installed.get(canonicalize_name(requirement.name))
