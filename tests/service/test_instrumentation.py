@@ -98,3 +98,22 @@ payment_service.telemetry.configure()
     (told,) = [line for line in lines if "broken cannot start" in line]
     assert " ERROR payment_service.telemetry.instrumentation: instrumentation broken cannot start" in told
     assert lines[-1] == "ValueError: it is broken"
+
+
+def test_a_package_that_is_not_installed_serves(projects: Projects) -> None:
+    """With the source on the path and no package installed, as `uv sync --no-install-project` leaves it: one WARNING."""
+    program = """
+import importlib.metadata
+version = importlib.metadata.version
+def without_service(name):
+    if name == "payment-service":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = without_service
+from payment_service import telemetry
+telemetry.configure()
+print(telemetry.resource.build().attributes["service.version"])
+"""
+    *lines, version = run(projects, program)
+    assert version == "unknown"
+    assert "payment-service is not installed as a package: service.version is unknown" in "".join(lines)

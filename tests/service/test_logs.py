@@ -46,6 +46,27 @@ def test_exporting_logs_makes_no_logs(protocol: Any, projects: Projects) -> None
     assert [(log.body, log.trace_id, log.span_id) for log in records] == [("sold out", span.trace_id, span.span_id)]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED", "true"), ("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "false")],
+)
+def test_no_variable_keeps_records_from_their_provider(variable: str, value: str, projects: Projects) -> None:
+    """OTEL_LOGS_EXPORTER alone decides: the record arrives, and one ERROR says that the variable is not used."""
+    with Receiver("grpc") as receiver:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_LOGS_EXPORTER": "otlp", variable: value}
+        done = subprocess.run(
+            [projects("grpc") / ".venv/bin/python", "-c", PROGRAM],
+            env=clean_environment() | variables,
+            check=True,
+            timeout=60,
+            capture_output=True,
+            text=True,
+        )
+        assert "sold out" in {log.body for log in receiver.logs}
+    (told,) = [line for line in done.stdout.splitlines() if " ERROR " in line]
+    assert f"{variable}='{value}' is ignored" in told
+
+
 SIMILAR = ["requests_inbox", "grpc_gateway.api", "urllib3x", "opentelemetry_rules", "payment_service.telemetry_rules"]
 LIBRARIES = ["requests", "requests.sessions", "grpc._channel", "urllib3.connectionpool", "opentelemetry.sdk"]
 NAMED = """

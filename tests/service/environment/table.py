@@ -403,5 +403,9 @@ ANY_TEXT = {
     "OTEL_SERVICE_NAME": "a name",
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "may name instrumentations that are not installed",
 }
-UNDECLARED = {"OTEL_PYTHON_LOGGER_PROVIDER": "as the other providers; the SDK has only a private name for it"}
+UNDECLARED = {
+    "OTEL_PYTHON_LOGGER_PROVIDER": "as the other providers; the SDK has only a private name for it",
+    "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED": "OTEL_LOGS_EXPORTER decides",
+    "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "the same",
+}
 IN_TABLE = {name for row in TABLE for name in row.variables}

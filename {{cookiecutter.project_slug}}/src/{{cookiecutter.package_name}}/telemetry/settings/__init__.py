@@ -49,6 +49,7 @@ def judge(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     validation.check_values()
     validation.fit_batches_into_queues()
     validation.copy_length_limit()
+    validation.complete_conventions()
     validation.check_sampler_argument()
     validation.check_client_certificates()
     validation.check_service_name()

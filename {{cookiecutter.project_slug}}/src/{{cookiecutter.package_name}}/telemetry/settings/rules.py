@@ -24,7 +24,7 @@ DEFAULTS = {
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",  # drops and failed exports are counted
     # The instrumentations of contrib still start with the old names.
-    "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
     # In characters. What clients write, a path or a user agent, must not fill the memory.
     # Stack traces stay whole.
     "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "4096",
@@ -112,6 +112,9 @@ _CODE = (
     "PERMISSION_DENIED|UNAUTHENTICATED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|"
     "OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS)"
 )
+
+# What contrib reads, and what the specification has besides.
+_CONVENTION = "((http|database|messaging|rpc|code)(/dup)?|gen_ai_latest_experimental)"
 
 # Patterns for what nothing in this service reads.
 UNREAD = (
@@ -215,8 +218,22 @@ RULES = (
     Rule(
         "semantic-conventions",
         r"SEMCONV_STABILITY_OPT_IN",
-        like(r"(.*,)?\s*http(/dup)?\s*(,.*)?"),
-        "a list with http or http/dup in it",
+        like(rf"{_CONVENTION}(\s*,\s*{_CONVENTION})*"),
+        "a list of http, database, each also with /dup, or gen_ai_latest_experimental",
+        keeps_good_items=True,
+    ),
+    # Either would keep the records from the provider, whatever OTEL_LOGS_EXPORTER says.
+    Rule(
+        "sdk-log-handler",
+        r"PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED",
+        like("false"),
+        "false, because OTEL_LOGS_EXPORTER decides whether log records are sent",
+    ),
+    Rule(
+        "log-handler",
+        r"PYTHON_LOG_AUTO_INSTRUMENTATION",
+        like("true"),
+        "true, because OTEL_LOGS_EXPORTER decides whether log records are sent",
     ),
     Rule(
         "batch",

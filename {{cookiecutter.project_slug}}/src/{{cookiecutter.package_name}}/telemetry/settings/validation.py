@@ -96,6 +96,13 @@ class Validation:
         if spans not in self.given and self._is_as_given(general):
             self.settled[spans] = self.settled[general]
 
+    def complete_conventions(self) -> None:
+        """Add http to a list without it: requests would have the old names."""
+        variable = "OTEL_SEMCONV_STABILITY_OPT_IN"
+        listed = self.settled[variable]
+        if "http" not in listed:
+            self.settled[variable] = f"http,{listed}"
+
     def check_sampler_argument(self) -> None:
         """Refuse a ratio that the sampler does not read: all traces would be sampled."""
         argument = "OTEL_TRACES_SAMPLER_ARG"
