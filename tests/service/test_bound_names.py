@@ -1,6 +1,5 @@
 """What a module takes from a library by name, when it is imported, is traced: functions, classes and engines."""
 
-import shutil
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from ..conftest import Projects
 from ..harness.receiver import Receiver
 from ..harness.service import Service, uv
+from .grown import grow
 
 pytestmark = pytest.mark.slow
 
@@ -60,14 +60,7 @@ def path(projects: Projects, tmp_path_factory: pytest.TempPathFactory) -> str:
     python = str(project / ".venv" / "bin" / "python")
     done = uv(project, "pip", "install", "--python", python, "--target", str(libraries), "--no-deps", *LIBRARIES)
     assert not done.returncode, done.stdout
-    (source,) = (project / "src").iterdir()
-    shutil.copytree(source, folder / source.name)
-    app = folder / source.name / "app.py"
-    first = "from fastapi import FastAPI\n"
-    text = app.read_text()
-    assert first in text
-    app.write_text(text.replace(first, first + IMPORTS, 1) + ROUTES)
-    return f"{folder}:{libraries}"
+    return f"{grow(project, folder, IMPORTS, ROUTES)}:{libraries}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from ..conftest import Projects
 from ..harness.receiver import Receiver
 from ..harness.service import Service, clean_environment
+from ..harness.waiting import wait_until
+from .grown import grow
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +157,38 @@ def test_a_malformed_header_is_one_short_line(framework: str, projects: Projects
     warnings = [line.rpartition(": ")[2] for line in output.splitlines() if " WARNING " in line]
     assert warnings == ["a caller's trace headers (baggage, tracestate) are malformed, and not used in full"]
     assert "mine" not in output
+
+
+IMPORTS = "from fastapi import WebSocket\nimport httpx2, logging\n"
+ROUTES = """
+
+@app.websocket("/ws")
+async def talk(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async with httpx2.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{websocket.url.port}/healthz?key=hidden")
+    logging.getLogger("shop").info("asked")
+"""
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def test_no_line_shows_a_query(projects: Projects, tmp_path: Path) -> None:
+    """Neither Uvicorn's line about a websocket, which is there, nor httpx2's about a request, which is not."""
+    project = projects("grpc")
+    with Service(project, PYTHONPATH=grow(project, tmp_path, IMPORTS, ROUTES)) as service:
+        connection = service.connect()
+        connection.request("GET", "/ws?token=hidden", headers=UPGRADE)
+        answer = connection.getresponse()
+        with closing(connection), closing(answer):
+            assert answer.status == 101
+            wait_until(lambda: "asked" in service.output, "the answer", seen=lambda: service.output)
+        service.stop()
+        output = service.output
+    assert "WebSocket /ws?token=REDACTED" in output
+    assert "hidden" not in output
+    assert "HTTP Request" not in output

@@ -17,5 +17,6 @@ def write_to_stdout() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(TraceFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    # At INFO httpx logs every URL with its query string.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # At INFO they log every URL with its query string.
+    for client in ("httpx", "httpx2"):
+        logging.getLogger(client).setLevel(logging.WARNING)

@@ -32,12 +32,16 @@ SECRET = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# Their lines may repeat secrets: what a receiver has answered, or a library has sent.
+# Their lines may repeat secrets: what a receiver has answered, what a library has sent, or, by
+# Uvicorn, the query of a websocket.
 LOGGERS = (
     "opentelemetry",
     "grpc",
     "requests",
     "urllib3",
+    "httpx",
+    "httpx2",
+    "uvicorn",
     __package__,
 )
 # start_line.py masks each value itself, before it quotes it. To mask the whole line would take
