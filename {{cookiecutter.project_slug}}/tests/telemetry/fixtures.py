@@ -7,7 +7,7 @@ one provider a signal, and what is fresh for each test is what it holds. Under p
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 # A developer's own OTEL_* variables must not decide over tests; they go before OpenTelemetry is imported.
 for name in [name for name in os.environ if name.startswith("OTEL_")]:
@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -65,14 +65,32 @@ def spans() -> InMemorySpanExporter:
     return _spans
 
 
-@pytest.fixture
-def metrics() -> Callable[[], dict[str, Metric]]:
-    """Return a function that returns what was measured since it was last called, by name."""
+class Measured(dict[str, Metric]):
+    """What was measured, by the name of the metric."""
 
-    def read() -> dict[str, Metric]:
+    def number(self, name: str, attributes: Mapping[str, object] | None = None) -> float:
+        """Return the sum of a counter, the value of a gauge or the count of a histogram; 0 if nothing was measured.
+
+        With attributes it is the number of what was measured with them.
+        """
+        if name not in self:
+            return 0.0
+        wanted = (attributes or {}).items()
+        total = 0.0
+        for point in self[name].data.data_points:
+            if wanted <= dict(point.attributes or {}).items():
+                total += point.value if isinstance(point, NumberDataPoint) else point.count
+        return total
+
+
+@pytest.fixture
+def metrics() -> Callable[[], Measured]:
+    """Return a function that returns what was measured since it was last called."""
+
+    def read() -> Measured:
         data = _metrics.get_metrics_data()
         scopes = [scope for resource in (data.resource_metrics if data else ()) for scope in resource.scope_metrics]
-        return {metric.name: metric for scope in scopes for metric in scope.metrics}
+        return Measured({metric.name: metric for scope in scopes for metric in scope.metrics})
 
     read()
     return read
