@@ -9,7 +9,7 @@ def grow(project: Path, folder: Path, imports: str = "", routes: str = "") -> st
     (source,) = (project / "src").iterdir()
     shutil.copytree(source, folder / source.name)
     app = folder / source.name / "app.py"
-    first = "from fastapi import FastAPI\n"
+    first = "from fastapi import FastAPI, WebSocketDisconnect\n"
     text = app.read_text()
     assert first in text
     app.write_text(text.replace(first, first + imports, 1) + routes)

@@ -16,6 +16,9 @@ settings.correct()
 from opentelemetry import _logs, metrics, propagate, trace
 
 from . import instrumentation, masking, propagation, providers, resource, start_line
+#% if cookiecutter.framework == "fastapi"
+from .exceptions import RecordExceptions
+#% endif
 from .export import quiet
 from .log_format import TraceFormatter
 from .masking import scrub
@@ -29,6 +32,9 @@ from .user_files import write_log_lines
 
 __all__ = [
     "DEADLINE_SECONDS",
+#% if cookiecutter.framework == "fastapi"
+    "RecordExceptions",
+#% endif
     "TraceFormatter",
     "configure",
     "report",

@@ -32,17 +32,19 @@ SECRET = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-# Their lines may repeat secrets: what a receiver has answered, what a library has sent, or, by
-# Uvicorn, the query of a websocket.
+# Their lines may repeat secrets: what a receiver has answered, or a library has sent.
 LOGGERS = (
     "opentelemetry",
     "grpc",
     "requests",
     "urllib3",
+    __package__,
+)
+# Their messages may have the URL of a request or of a websocket.
+HTTP_LOGGERS = (
+    "uvicorn",
     "httpx",
     "httpx2",
-    "uvicorn",
-    __package__,
 )
 # start_line.py masks each value itself, before it quotes it. To mask the whole line would take
 # closing quotes away with a query.
@@ -188,6 +190,8 @@ class Masked(logging.Filter):
             return True
         if is_below(record.name, LOGGERS):
             _mask_record(record)
+        elif is_below(record.name, HTTP_LOGGERS):
+            _mask_message(record)
         return True
 
     def _replaced(self, record: logging.LogRecord) -> bool:
@@ -200,10 +204,14 @@ class Masked(logging.Filter):
         return True
 
 
-def _mask_record(record: logging.LogRecord) -> None:
+def _mask_message(record: logging.LogRecord) -> None:
     message = record.getMessage()
     record.msg = mask(message)
     record.args = None
+
+
+def _mask_record(record: logging.LogRecord) -> None:
+    _mask_message(record)
     if record.exc_info:
         formatter = logging.Formatter()
         text = record.exc_text or formatter.formatException(record.exc_info)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE
-from opentelemetry.trace import Status
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
+from opentelemetry.trace import Status, StatusCode
 
 from .export.limits import SHORT_TEXT, SPAN_LENGTH, cut, limit
 from .masking import scrub, scrub_url
@@ -34,7 +34,7 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
     if _is_clean(span):
         return span
     length = limit(SPAN_LENGTH)
-    description = span.status.description
+    description = span.status.description or _raised(span)
     if description:
         description = scrub(description[:length])
     copy = _ScrubbedSpan(
@@ -65,6 +65,18 @@ def _is_clean(span: ReadableSpan) -> bool:
         return False
     # The SDK takes anything for a name.
     return type(span.name) is str and len(span.name) <= SHORT_TEXT
+
+
+def _raised(span: ReadableSpan) -> str:
+    """Return what failed, for a status without a description, as FastAPI sets it."""
+    if span.status.status_code is not StatusCode.ERROR:
+        return ""
+    for event in reversed(span.events):
+        attributes = event.attributes or {}
+        if EXCEPTION_TYPE in attributes:
+            message = attributes.get(EXCEPTION_MESSAGE)
+            return f"{attributes[EXCEPTION_TYPE]}: {message}"
+    return ""
 
 
 def _cut_name(name: object, length: int) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocketDisconnect
 from pydantic import BaseModel, Field
 from starlette.types import Scope
 
@@ -41,10 +41,14 @@ app = FastAPI(
         "exclude": is_untraced,
         # One span per request. Spans for each step inside FastAPI are 40 % of the cost.
         "operation_spans": False,
+        # RecordExceptions below logs exceptions, with their ids.
+        "logs": False,
         # FastAPI's own exporters would send everything a second time.
         "auto_configure": False,
     },
 )
+# A client that closes its websocket is no fault of the service.
+app.add_middleware(telemetry.RecordExceptions, expected=(WebSocketDisconnect,))
 
 
 class Transaction(BaseModel):
