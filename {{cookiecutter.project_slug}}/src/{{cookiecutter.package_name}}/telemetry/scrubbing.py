@@ -74,8 +74,9 @@ def _raised(span: ReadableSpan) -> str:
     for event in reversed(span.events):
         attributes = event.attributes or {}
         if EXCEPTION_TYPE in attributes:
-            message = attributes.get(EXCEPTION_MESSAGE)
-            return f"{attributes[EXCEPTION_TYPE]}: {message}"
+            kind = str(attributes[EXCEPTION_TYPE])
+            message = str(attributes.get(EXCEPTION_MESSAGE, ""))
+            return f"{kind}: {message}"
     return ""
 
 
