@@ -1,5 +1,6 @@
 """An outage is told when it begins, once a minute while it lasts, and when it is over."""
 
+import errno
 import logging
 import socket
 from types import SimpleNamespace
@@ -154,3 +155,13 @@ def test_a_forked_child_counts_from_nothing(telemetry: Any) -> None:
         backlog.renew()
         backlog.add()
     assert (backlog.unsent, backlog.lost) == (1, 0)
+
+
+def test_a_host_without_ipv6_is_a_laptop_too(telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where "localhost" is also ::1 and IPv6 is off, the last of the errors is another one than "refused"."""
+
+    def connect(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert telemetry.outage.Receiver("http://localhost:4317", is_chosen=False).nothing_listens()

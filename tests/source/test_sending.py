@@ -225,6 +225,45 @@ def test_shutdown_beside_an_export_loses_and_doubles_nothing(telemetry: Parts, m
     assert exporter.force_flush()
 
 
+@pytest.mark.parametrize("returns", [True, False])
+def test_what_waits_at_the_end_is_sent_or_counted(
+    telemetry: Parts, returns: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """shutdown() in an outage tries again for a while; then what is left is dropped, with a line and a count."""
+    monkeypatch.setattr(telemetry.retrying, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(telemetry.retrying, "END_AFTER_SECONDS", 0.3)
+    answers = ["AGAIN"] * 3 + ["TAKEN"] * returns
+    receiver = Receiver(telemetry, lambda _: (answers.pop(0) if len(answers) > 1 else answers[0], "503: away"))
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    exporter.item_added()  # export() need not wait: the processor has more
+    exporter.prepare_shutdown()
+    exporter.export([1, 2])
+    exporter.shutdown()
+    dropped = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    if returns:
+        assert (receiver.taken, dropped) == ([1, 2], [])
+    else:
+        assert len(dropped) == 1
+        assert dropped[0].startswith("2 spans dropped, 2 since the start: the service ends, and the receiver does not")
+
+
+@pytest.mark.parametrize(("told", "counted"), [(-5, 0), (2, 2), (1000, 3)])
+def test_a_partial_success_is_not_believed_unseen(
+    telemetry: Parts, told: int, counted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver may say that it rejects less than nothing, or more than it was sent."""
+
+    def export(_: list[int]) -> Any:
+        answers = telemetry.answers
+        answers.remember(answers.Answer(answers.Verdict.TAKEN, "quota", rejected=told))
+        return SimpleNamespace(name="SUCCESS")
+
+    sending = telemetry.sending.Sender(spans(telemetry), export)
+    assert sending.send([[1, 2, 3]], 0.0) is None
+    dropped = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    assert [line.split()[0] for line in dropped] == [str(counted)] * bool(counted)
+
+
 def test_points_are_nested_as_they_were(telemetry: Parts) -> None:
     """Metrics that are taken apart and put together are the same, and their halves hold each point once."""
     reader = InMemoryMetricReader()

@@ -25,6 +25,12 @@ class _ScrubbedSpan(ReadableSpan):
     dropped_links: int = 0
 
 
+class _ScrubbedEvent(Event):
+    """A copy of an event, which holds its count as a plain number, too."""
+
+    dropped_attributes: int = 0
+
+
 def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan:
     """Return the span with REDACTED for what URLs hide, and with its texts cut.
 
@@ -81,7 +87,11 @@ def _raised(span: ReadableSpan) -> str:
 
 
 def _cut_name(name: object, length: int) -> str:
-    return str(name)[: max(length, SHORT_TEXT)]
+    try:
+        text = str(name)
+    except Exception:  # noqa: BLE001, the SDK takes any object for a name
+        text = f"<{type(name).__name__}>"
+    return text[: max(length, SHORT_TEXT)]
 
 
 def _attributes(span: ReadableSpan) -> dict[str, Any]:
@@ -106,4 +116,6 @@ def _event(event: Event, length: int, event_limit: int | None) -> Event:
         elif event_limit is not None:
             value = cut(value, event_limit)
         attributes[name] = scrub(value) if isinstance(value, str) else value
-    return Event(_cut_name(event.name, length), attributes, event.timestamp)
+    copy = _ScrubbedEvent(_cut_name(event.name, length), attributes, event.timestamp)
+    copy.dropped_attributes = event.dropped_attributes
+    return copy

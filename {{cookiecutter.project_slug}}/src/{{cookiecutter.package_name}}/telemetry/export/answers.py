@@ -23,6 +23,7 @@ class Verdict(enum.Enum):
 
     TAKEN = "taken"
     AGAIN = "unavailable"  # the receiver may take it later
+    ENDING = "shutdown"  # the receiver may take it later, and the process does not wait any more
     TOO_LARGE = "too_large"  # the receiver may take a part of it
     EXHAUSTED = "exhausted"  # it may take a part of it, or takes nothing from us at present
     REFUSED = "refused"  # the receiver will never take the request

@@ -32,10 +32,10 @@ class Receiver:
         url = urlsplit(self.address)
         try:
             socket.create_connection((url.hostname, url.port), timeout=1.0).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:
+        except TimeoutError:
             return False
+        except OSError:
+            return True
         return False
 
 

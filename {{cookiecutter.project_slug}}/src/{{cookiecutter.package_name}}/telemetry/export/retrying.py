@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..process import forks
-from .answers import Answer
+from .answers import Answer, Verdict
 from .items import ItemKind
 from .outage import SOME_RECEIVER, Backlog, Receiver
 from .sending import Part, Sender, halves
@@ -22,6 +23,9 @@ MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
 # is split at each attempt, and no longer holds up the batches after it.
 ISOLATE_AFTER_SECONDS = 5.0
 MAX_WAITING_BATCHES = 16  # if more wait, new batches stay in the processor's queue
+# After so long a shutdown drops what is not taken, and counts it. The rest of DEADLINE_SECONDS is
+# for the metrics, which have the counts.
+END_AFTER_SECONDS = 3.0
 # A single item is dropped if it is not taken for so long, and if the receiver took other data
 # between its attempts at least so many times.
 DROP_AFTER_SECONDS = 60.0
@@ -75,6 +79,7 @@ class RetryingExporter:
         self._one_sends = threading.Lock()
         self._more_items = threading.Event()  # set while the processor has more
         self._shutting_down = threading.Event()
+        self._ends_at = float("inf")  # by time.monotonic()
         os.register_at_fork(after_in_child=self._forget)
 
     def item_added(self) -> None:
@@ -85,6 +90,8 @@ class RetryingExporter:
 
     def prepare_shutdown(self) -> None:
         """Make no long pauses from now on, and let export() return early for every batch."""
+        if not self._shutting_down.is_set():
+            self._ends_at = time.monotonic() + END_AFTER_SECONDS
         self._shutting_down.set()
         self._more_items.set()
 
@@ -109,12 +116,13 @@ class RetryingExporter:
         return not self._send_due()
 
     def shutdown(self) -> None:
-        """Send what waits, once more, and end the exporter."""
+        """Send what waits, for END_AFTER_SECONDS, and end the exporter."""
         self.prepare_shutdown()
-        with self._one_sends:
-            for batch in self._waiting:
-                self._sender.send(batch.parts, batch.began)
-            self._waiting.clear()  # a worker thread that is still in export() finds nothing left
+        while pause := self._send_due():
+            if self._is_hopeless():
+                self._waiting.clear()
+                break
+            time.sleep(pause)
         self._sender.log_dropped()
         self._exporter.shutdown()
 
@@ -161,18 +169,27 @@ class RetryingExporter:
         """Send a batch once; it waits on if a part of it is not taken."""
         began = time.monotonic()
         answer = self._sender.send(batch.parts, batch.began)
-        if answer:
-            was_quick = time.monotonic() - began < PAUSE_SECONDS
+        now = time.monotonic()
+        if answer and now >= self._ends_at:
+            self._give_up(batch, answer)
+        elif answer:
+            was_quick = now - began < PAUSE_SECONDS
             self._postpone(batch, answer, was_quick)
         if not batch.parts:
             self._waiting.remove(batch)
+
+    def _give_up(self, batch: _Batch, answer: Answer) -> None:
+        """Drop what is left of a batch at the end of the process."""
+        ending = replace(answer, verdict=Verdict.ENDING)
+        while batch.parts:
+            self._sender.drop(batch.parts.pop(), ending)
 
     def _due(self, batch: _Batch) -> float:
         """Return when the batch is sent next, by time.monotonic()."""
         pause = batch.pause
         if self._shutting_down.is_set():
             pause = min(pause, PAUSE_SECONDS)
-        return batch.tried + pause
+        return min(batch.tried + pause, self._ends_at)
 
     def _postpone(self, batch: _Batch, answer: Answer, was_quick: bool) -> None:
         """Decide when a batch is sent again, and in which parts."""

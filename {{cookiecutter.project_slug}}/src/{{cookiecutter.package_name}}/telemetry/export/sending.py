@@ -26,6 +26,7 @@ MAX_SINGLE_REFUSALS = 4
 REASONS = {
     # Only for a single item that was not taken while others were: see retrying.py.
     Verdict.AGAIN: "the receiver takes other data, but not this",
+    Verdict.ENDING: "the service ends, and the receiver does not take them",
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
     Verdict.EXHAUSTED: "the receiver does not take even one of them",
     Verdict.REFUSED: "the receiver refuses them for good",
@@ -107,7 +108,8 @@ class Sender:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
         self._remove_from_backlog(len(part))
         first = self._kind.name(part[0])
-        cause, _, _ = answer.text.partition(":")
+        status, _, _ = answer.text.partition(":")
+        cause = f"{answer.verdict.value} {status}"
         example = f"The first is {first!r:.100}"
         self._count(len(part), answer, cause, example)
 
@@ -117,9 +119,10 @@ class Sender:
 
     def _read_partial_success(self, answer: Answer, size: int) -> None:
         """Count what a receiver rejects in its answer to a request that it takes."""
-        if answer.rejected:
+        if answer.rejected > 0:
             rejection = Answer(Verdict.REJECTED, answer.text)
-            self._count(answer.rejected, rejection, "rejected", f"They were among {size}")
+            rejected = min(answer.rejected, size)
+            self._count(rejected, rejection, "rejected", f"They were among {size}")
         elif answer.text and self._throttle.allows("said"):
             log.warning("The receiver takes %s, and says: %.200s", self._kind.plural, answer.text)
 

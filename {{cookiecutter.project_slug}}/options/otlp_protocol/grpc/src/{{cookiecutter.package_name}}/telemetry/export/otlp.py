@@ -51,7 +51,7 @@ MENTIONS_SIZE = re.compile(
     r"""
     larger\ than
     | too\ (large|big|long)
-    | size
+    | \bsize\b
     | exceeds\ (the\ )?(max|limit)
     | status:\ 413          # a proxy's answer over HTTP
     """,
@@ -100,16 +100,16 @@ def _answer(call: Any) -> Answer:
     text = f"{status}: {reason}"
     if status == "OK":
         return taken(call.result().SerializeToString())
+    delay = retry_delay(call)
+    if delay is not None and status in (*RETRYABLE, "RESOURCE_EXHAUSTED"):
+        return Answer(Verdict.AGAIN, text, delay)
     if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(text):
         return Answer(Verdict.TOO_LARGE, text)
-    delay = retry_delay(call)
     if status in RETRYABLE:
-        return Answer(Verdict.AGAIN, text, delay or 0.0)
-    if status != "RESOURCE_EXHAUSTED":
-        return Answer(Verdict.REFUSED, text)
-    if delay is None:
+        return Answer(Verdict.AGAIN, text)
+    if status == "RESOURCE_EXHAUSTED":
         return Answer(Verdict.EXHAUSTED, text)
-    return Answer(Verdict.AGAIN, text, delay)
+    return Answer(Verdict.REFUSED, text)
 
 
 def retry_delay(call: Any) -> float | None:

@@ -81,10 +81,14 @@ def _send_and_remember(
     Without the error the exporter would take a redirect for a success, and would repeat some
     requests itself; retrying.py does that.
     """
+    options["stream"] = True  # the status decides, also if the body cannot be read
     try:
         response = _send_twice(send, request, options)
     except requests.RequestException as error:
         remember(Answer(Verdict.AGAIN, f"{type(error).__name__}: {error}"))
+        raise requests.HTTPError(str(error)) from error
+    except ValueError as error:  # requests raises it on a redirect to an impossible address
+        remember(Answer(Verdict.REFUSED, f"{type(error).__name__}: {error}"))
         raise requests.HTTPError(str(error)) from error
     answer = _answer(response)
     remember(answer)
@@ -111,17 +115,27 @@ def _send_twice(
 def _answer(response: requests.Response) -> Answer:
     """Return what a response says, by OTLP's rules for HTTP status codes."""
     status = response.status_code
+    body = _body(response)
     text = f"HTTP {status}: {response.reason}"
     if response.is_redirect:
         text += f", redirected to {response.headers['location']}"
     if status < 300:
-        return taken(response.content)
+        return taken(body)
     if status in RETRYABLE:
         retry_after = response.headers.get("retry-after", "")
         return Answer(Verdict.AGAIN, text, _seconds(retry_after))
     if status == TOO_LARGE:
         return Answer(Verdict.TOO_LARGE, text)
     return Answer(Verdict.REFUSED, text)
+
+
+def _body(response: requests.Response) -> bytes:
+    """Read a response to its end, so that its connection can be used again."""
+    try:
+        return response.content
+    except requests.RequestException:
+        response.close()
+        return b""
 
 
 def _seconds(retry_after: str) -> float:
