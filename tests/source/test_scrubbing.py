@@ -21,7 +21,7 @@ def scrubbed(telemetry: Any) -> Callable[[ReadableSpan], ReadableSpan]:
 @pytest.fixture
 def span() -> Any:
     """Return a span that has not ended."""
-    limits = SpanLimits(max_event_attributes=2)
+    limits = SpanLimits(max_event_attributes=4)
     return TracerProvider(span_limits=limits, shutdown_on_exit=False).get_tracer("t").start_span("work")
 
 
@@ -33,8 +33,8 @@ class Unprintable:
 
 
 def test_an_event_keeps_its_count_of_dropped_attributes(scrubbed: Any, span: Any) -> None:
-    """The limit for events drops some of five: the copy says how many."""
-    span.add_event("event", {str(number): number for number in range(5)})
+    """The limit for events drops some of seven: the copy says how many."""
+    span.add_event("event", {str(number): number for number in range(7)})
     span.end()
     (event,) = scrubbed(span).events
     assert event.dropped_attributes == span.events[0].dropped_attributes == 3
