@@ -5,6 +5,7 @@ from collections import Counter
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import grpc
@@ -222,3 +223,19 @@ def test_the_status_counts_under_a_credential_provider(projects: Projects, tmp_p
         steps: Steps = [("span", "large", 20_000, 300), *SMALL]
         produce(projects("http"), receiver, steps, **variables)
     assert names(receiver) == {"large": 300, "small": 20}
+
+
+def test_a_delay_counts_more_than_words(projects: Projects) -> None:
+    """A quota that names a burst size and asks to wait is waited for, and nothing is split or dropped."""
+    quota = grpc.StatusCode.RESOURCE_EXHAUSTED
+    steps: Steps = [("span", "work", 10, 20), ("pause", "", 4, 1)]
+    printed: list[str] = []
+    with Receiver("grpc") as receiver:
+        receiver.fault = Fault.status(quota, message="ingestion rate, burst size", retry_after=0.5, signal="traces")
+        thread = Thread(target=lambda: printed.append(produce(projects("grpc"), receiver, steps)))
+        thread.start()
+        assert receiver.wait_for(lambda seen: sum(request.signal == "traces" for request in seen.requests) >= 2, 20)
+        receiver.fault = None
+        thread.join(60)
+    assert names(receiver) == {"work": 20}
+    assert "dropped" not in printed[0]
