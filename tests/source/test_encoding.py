@@ -311,6 +311,25 @@ def test_a_body_is_anything_that_was_logged(encoding: Any, body: Any, text: str)
     assert only(encoding.encode_logs([one_record(body=body)]))["body"] == {"stringValue": text}
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda value: {"k": value}, lambda value: [value], lambda value: [{"k": value}]],
+    ids=["mapping", "list", "both"],
+)
+def test_what_is_too_deep_for_protobuf_is_text_and_costs_no_neighbour(
+    encoding: Any, make: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A value 200 deep is sent down to a depth, and as text from there; a span beside it is repaired as always."""
+    deep: Any = "end"
+    for _ in range(200):
+        deep = make(deep)
+    request = encoding.encode_spans([one_span(attributes={"deep": deep}), one_span(attributes={"user": "\ud83e"})])
+    first, second = MessageToDict(request)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert attributes_of(first).keys() == {"deep"}
+    assert attributes_of(second) == {"user": {"stringValue": "\ufffd"}}
+    assert "fails on a batch" not in caplog.text
+
+
 def test_names_that_a_client_chooses_do_not_fill_log_and_memory(
     encoding: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,17 +28,23 @@ SCOPE_SPANS = Message(trace_pb2.ScopeSpans)
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
+# Lists and mappings inside each other. Protobuf reads 100 messages below each other, and a mapping
+# takes three.
+MAX_DEPTH = 25
 REMEMBERED_TEXT = 64  # characters; longer texts rarely come again
 
 
-def key_values(attributes: Any) -> list[bytes]:
-    """Return each attribute as a KeyValue."""
+def key_values(attributes: Any, depth: int = 0) -> list[bytes]:
+    """Return each attribute as a KeyValue; `depth` says how many values these are inside of."""
     if not attributes:
         return []
     encoded = []
     for key, value in attributes.copy().items():  # a dict is faster than the SDK's mappings
-        encode = _repeated_pair if _repeats(value) else _pair
-        encoded.append(encode(key, value))
+        if _repeats(value):
+            pair = _repeated_pair(key, value)
+        else:
+            pair = _pair(key, value, depth)
+        encoded.append(pair)
     return encoded
 
 
@@ -49,22 +55,22 @@ def _repeats(value: Any) -> bool:
     return type(value) in (bool, int)
 
 
-def _pair(key: str, value: Any) -> bytes:
+def _pair(key: str, value: Any, depth: int = 0) -> bytes:
     return KEY_VALUE(
         key=utf8(key, key),
-        value=any_value(value, key),
+        value=any_value(value, key, depth),
     )
 
 
 _repeated_pair = lru_cache(maxsize=2048, typed=True)(_pair)
 
 
-def any_value(value: Any, name: str) -> bytes:
+def any_value(value: Any, name: str, depth: int = 0) -> bytes:
     """Return an AnyValue. `name` says whose value it is."""
-    return delimited(_only_field(value, name))
+    return delimited(_only_field(value, name, depth))
 
 
-def _only_field(value: Any, name: str) -> bytes:
+def _only_field(value: Any, name: str, depth: int) -> bytes:
     """Return the field of AnyValue for the value's type."""
     field = ANY_VALUE.field
     if value is None:
@@ -79,18 +85,19 @@ def _only_field(value: Any, name: str) -> bytes:
         return field("double_value", value)
     if isinstance(value, bytes):
         return field("bytes_value", value)
-    return _field_of_many(value, name)
+    return _field_of_many(value, name, depth + 1)
 
 
-def _field_of_many(value: Any, name: str) -> bytes:
+def _field_of_many(value: Any, name: str, depth: int) -> bytes:
     field = ANY_VALUE.field
-    if isinstance(value, Sequence):
-        values = [any_value(item, name) for item in value]
+    is_flat = depth <= MAX_DEPTH
+    if isinstance(value, Sequence) and is_flat:
+        values = [any_value(item, name, depth) for item in value]
         array = ARRAY_VALUE(values=values)
         return field("array_value", array)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and is_flat:
         pairs = {str(key): item for key, item in value.items()}
-        pair_list = KEY_VALUE_LIST(values=key_values(pairs))
+        pair_list = KEY_VALUE_LIST(values=key_values(pairs, depth))
         return field("kvlist_value", pair_list)
     text = as_text(value, name)
     return field("string_value", text)
