@@ -304,6 +304,29 @@ def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypa
         assert (receiver.taken == [data]) == (result == "SUCCESS")
 
 
+def test_a_point_that_is_never_taken_silences_no_other(
+    telemetry: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver that is "busy" whenever it gets one of 50 points takes the 49 others, in one export; the one is told."""
+    monkeypatch.setattr(telemetry.points, "PAUSE_SECONDS", 0.01)
+    provider = MeterProvider([reader := InMemoryMetricReader()], shutdown_on_exit=False)
+    for number in range(50):
+        provider.get_meter("t").create_counter(f"sum{number}").add(1)
+
+    def answer(part: list[Any]) -> tuple[str, str]:
+        names = [point.metric.name for point in telemetry.points.points(part[0])]
+        return ("AGAIN", "503: busy") if "sum7" in names else ("TAKEN", "")
+
+    receiver = Receiver(telemetry, answer)
+    exporter = SimpleNamespace(export=lambda data: receiver.export([data]))
+    telemetry.points.split_what_is_too_large(exporter)
+    assert exporter.export(reader.get_metrics_data()).name == "SUCCESS"
+    taken = [point.metric.name for data in receiver.taken for point in telemetry.points.points(data)]
+    assert sorted(taken) == sorted(f"sum{number}" for number in range(50) if number != 7)
+    (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert told.endswith("The first is 'sum7'")
+
+
 def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is one part; with long texts it is as many as keep their texts below the limit, in its order."""
     monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)

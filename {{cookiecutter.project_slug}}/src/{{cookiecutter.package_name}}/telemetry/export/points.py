@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.metrics import export as sdk
 
+from ..process import draining
+from .answers import Answer
 from .encoding.points import repaired_metric, repaired_point
 from .items import POINTS
 from .outage import SOME_RECEIVER, Receiver
-from .sending import Part, Sender
+from .sending import Part, Sender, halves
 
 PAUSE_SECONDS = 1.0  # between two attempts, unless the receiver asks for a longer one
 
@@ -47,14 +49,40 @@ def split_what_is_too_large(
         began = time.monotonic()
         parts = [[*points(data)]]
         while answer := sender.send(parts, began):
+            others_taken = sender.outage.taken_at > began
+            _isolate(sender, parts, answer, others_taken)
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
+            if others_taken and not answer.wait_seconds:
+                pause = 0.0  # find at once what the receiver does not take
             is_late = time.monotonic() + pause > began + timeout
             if is_late or sender.outage.has_no_receiver:
                 return sdk.MetricExportResult.FAILURE
-            time.sleep(pause)
+            _wait(pause)
         return sdk.MetricExportResult.SUCCESS
 
     exporter.export = export_in_parts
+
+
+def _isolate(sender: Sender, parts: list[Part], answer: Answer, others_taken: bool) -> None:
+    """Split the part that was not taken, and send it after all others.
+
+    A single point is dropped if the receiver takes others.
+    """
+    part = parts.pop()
+    if len(part) > 1:
+        parts[:0] = halves(part)
+    elif others_taken:
+        sender.drop(part, answer)
+    else:
+        parts.insert(0, part)
+
+
+def _wait(seconds: float) -> None:
+    """Wait, for a second at most if the process ends."""
+    if draining.begun.is_set():
+        time.sleep(min(seconds, PAUSE_SECONDS))
+    else:
+        draining.begun.wait(seconds)
 
 
 def points(data: sdk.MetricsData) -> Iterator[Point]:

@@ -28,6 +28,8 @@ class Provider(Protocol):
 
 Providers = Sequence[Provider | None]
 
+begun = threading.Event()  # set when drain() begins
+
 _groups: list[list[Provider]] = []
 _lock = threading.RLock()  # reentrant: a signal handler may call drain() during drain()
 
@@ -40,6 +42,7 @@ def register(first: Providers, then: Providers) -> None:
 
 def drain() -> None:
     """Shut the registered providers down; a second call does nothing."""
+    begun.set()
     deadline = time.monotonic() + DEADLINE_SECONDS
     in_time = True
     with _stop_signals_ignored(), _lock:
