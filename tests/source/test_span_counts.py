@@ -30,9 +30,9 @@ def points(reader: InMemoryMetricReader) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for scope in data.resource_metrics[0].scope_metrics:
         for metric in scope.metrics:
-            numbers: Any = metric.data.data_points
-            values = sorted((sorted((p.attributes or {}).items()), p.value) for p in numbers)
-            kind = (type(metric.data).__name__, metric.data.is_monotonic)  # type: ignore[union-attr]
+            counted: Any = metric.data
+            values = sorted((sorted((p.attributes or {}).items()), p.value) for p in counted.data_points)
+            kind = (type(counted).__name__, counted.is_monotonic)
             assert metric.name not in found  # once, whatever the number of tracers
             found[metric.name] = (scope.scope.name, metric.unit, metric.description, kind, values)
     return found

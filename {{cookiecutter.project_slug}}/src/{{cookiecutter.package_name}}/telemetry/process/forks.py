@@ -100,7 +100,7 @@ def _let_threads_leave_their_locks() -> None:
     """Let the other threads run until each waits for something, or for 2 ms.
 
     The SDK locks a counter for microseconds at each span. A thread that waits has left such a lock.
-    Python must not interrupt a thread before: it switches threads after 0.1 s for that time.
+    Until then Python must not interrupt it, so for these 2 ms it switches threads after 0.1 s only.
     """
     normal = sys.getswitchinterval()
     sys.setswitchinterval(0.1)
