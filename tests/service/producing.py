@@ -35,6 +35,13 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
     def span(name: str, length: float) -> None:
         tracer.start_span(name, attributes={"text": "x" * int(length)}).end()
 
+    def heavy(name: str, length: float) -> None:
+        if name == "list":
+            attributes: dict[str, Any] = {"list": [f"{item:99}" for item in range(int(length / 100))]}
+        else:
+            attributes = {f"{name}{number}": f"{number:4000}" for number in range(int(length / 4000))}
+        tracer.start_span(name, attributes=attributes).end()
+
     def raised(text: str, cause: BaseException | None = None) -> None:
         try:
             with tracer.start_as_current_span("raised"):
@@ -47,6 +54,13 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
             raise ValueError(text)
         except ValueError:
             logging.getLogger("t").exception(text)
+
+    def argument(name: str, _: float) -> None:
+        class Unprintable:
+            def __str__(self) -> str:
+                raise RuntimeError(name)
+
+        logging.getLogger("t").warning("%s", Unprintable())
 
     def deep(name: str, depth: float) -> None:
         if depth:
@@ -68,6 +82,8 @@ def main(package: str, steps: list[tuple[str, str, float, int]]) -> None:
 
     kinds: dict[str, Callable[[str, float], Any]] = {
         "span": span,
+        "heavy": heavy,
+        "argument": argument,
         "point": lambda name, length: counter.add(
             1, {"name": name + str(time.monotonic_ns()), "text": "x" * int(length)}
         ),

@@ -63,3 +63,13 @@ def test_a_metric_that_cannot_be_encoded_costs_itself(protocol: Any, projects: P
     assert label.attributes == {"name": CLEAN, CLEAN: str(2**64)}
     assert printed.count("'huge' has a value outside 64 bits") == 1
     assert not re.findall("ERROR|Traceback|dropped", printed)
+
+
+def test_a_log_argument_that_raises_costs_its_record(projects: Projects) -> None:
+    """As with logging's own handlers the code that logs goes on, and standard error has the reason."""
+    steps: Steps = [("record", "before", 10, 1), ("argument", "no text", 0, 1), ("record", "after", 10, 1)]
+    with Receiver("grpc") as receiver:
+        printed = produce(projects("grpc"), receiver, steps)
+    assert [log.body.split()[0] for log in receiver.logs if log.scope == "t"] == ["before", "after"]
+    assert "RuntimeError: no text" in printed
+    assert "Logging error" in printed

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": ""}
 MOST_MEGABYTES = 200
+QUEUE = 16_384  # the service's own length of the queue
 
 
 @pytest.mark.parametrize("kind", ["raised", "raised-wide", "raised-from", "logged"])
@@ -30,6 +31,21 @@ def test_2000_exceptions_of_500_kb_fit_into_memory(kind: str, projects: Projects
     print(f"{kind}: {int(kilobytes) // 1024} MB")
     assert int(kilobytes) / 1024 < MOST_MEGABYTES
     assert "exceeds max length" not in printed
+
+
+@pytest.mark.parametrize(
+    "step", [("raised-wide", "e", 20_000), ("heavy", "list", 1e6), ("heavy", "many", 500_000)], ids=str
+)
+def test_a_full_queue_of_whatever_is_heavy_fits_into_memory(step: tuple[str, str, float], projects: Projects) -> None:
+    """Without a collector as many spans as the queue is long, each of 80 kB to 1 MB, or 2,000 of the largest, add at most 200 MB; losses are told."""
+    with Receiver("grpc") as receiver:
+        receiver.fault = Fault.black_hole()
+        steps: Steps = [(*step, QUEUE if step[0] == "raised-wide" else 2000), ("memory", "", 0, 1)]
+        printed = produce(projects("grpc"), receiver, steps, **SHIPPED)
+    (kilobytes,) = re.findall(r"^memory=(\d+)$", printed, re.MULTILINE)
+    print(f"{step}: {int(kilobytes) // 1024} MB")
+    assert int(kilobytes) / 1024 < MOST_MEGABYTES
+    assert "spans dropped" in printed
 
 
 def test_an_honest_stack_trace_arrives_whole(protocol: Any, projects: Projects) -> None:

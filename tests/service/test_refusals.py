@@ -6,7 +6,7 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import pytest
@@ -27,7 +27,15 @@ WIDE = {  # of the limits that the SDK applies, so that large items can be made
 SMALL: Steps = [("span", "small", 10, 1), ("pause", "", 0.1, 1)] * 20
 
 
-def produce(project: Path, receiver: Receiver, steps: Steps, **variables: str) -> str:
+class Reachable(Protocol):
+    """Whatever takes telemetry at an endpoint."""
+
+    @property
+    def endpoint(self) -> str:
+        """Return its address."""
+
+
+def produce(project: Path, receiver: Reachable, steps: Steps, **variables: str) -> str:
     """Make telemetry in a process of the service, which drains at its end; return what it printed."""
     program = str(Path(__file__).with_name("producing.py"))
     package = next((project / "src").glob("*/telemetry")).parent.name
@@ -79,7 +87,7 @@ def test_an_item_that_is_too_large_alone_costs_itself(protocol: Any, projects: P
     assert Counter(log.body.split()[0] for log in receiver.logs if log.scope == "t") == {"before": 20, "after": 20}
     points = {point.attributes["name"] for point in receiver.metrics if point.name == "points"}
     assert Counter(name.rstrip("0123456789") for name in points) == {"before": 20, "after": 20}
-    lines = [line for line in printed.splitlines() if "dropped" in line]
+    lines = [line for line in printed.splitlines() if "dropped, " in line]
     assert len(lines) == 3
     assert all("one alone is larger than the receiver takes" in line for line in lines)
     (spans,) = [line for line in lines if " spans dropped" in line]
@@ -163,6 +171,28 @@ def test_a_receiver_that_asks_to_wait_is_waited_for(protocol: Any, code: Any, st
         assert len(receiver.spans) == 2
         times = [request.received_at for request in receiver.requests if request.signal == "traces"]
     assert min(later - earlier for earlier, later in pairwise(times)) > 2.5
+
+
+@pytest.mark.parametrize(("status", "message"), [(413, ""), (400, "http: request body too large")])
+def test_http_says_too_large_by_two_statuses(status: int, message: str, projects: Projects) -> None:
+    """413, and the 400 of a Collector: the batch is split, and only what is named so itself is dropped."""
+    steps: Steps = [("span", "large", 10, 1), ("span", "small", 10, 30)]
+    with Receiver("http") as receiver:
+        receiver.fault = Fault.status(status, message=message, holding="large")
+        printed = produce(projects("http"), receiver, steps)
+    assert names(receiver) == {"small": 30}
+    assert lost(receiver) == {"too_large": 1}
+    assert message in printed
+
+
+def test_what_a_receiver_says_of_a_refusal_is_told(protocol: Any, projects: Projects) -> None:
+    """The line about what is dropped has the receiver's own words, over HTTP too."""
+    code = grpc.StatusCode.PERMISSION_DENIED if protocol == "grpc" else 403
+    with Receiver(protocol) as receiver:
+        receiver.fault = Fault.status(code, message="tenant 'shop' is closed", signal="traces")
+        printed = produce(projects(protocol), receiver, [("span", "small", 10, 3)])
+    (line,) = [line for line in printed.splitlines() if "dropped" in line]
+    assert "tenant 'shop' is closed" in line
 
 
 def test_the_end_does_not_wait_for_as_long_as_it_was_asked_to(protocol: Any, projects: Projects) -> None:

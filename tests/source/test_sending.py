@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics import Counter, Exemplar, MeterProvider
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 
 from ..harness.waiting import wait_until
 
@@ -201,7 +203,7 @@ def test_a_forked_child_does_not_send_what_waits(telemetry: Parts) -> None:
 
 def test_shutdown_beside_an_export_loses_and_doubles_nothing(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where shutdown() comes while a worker thread waits for an answer, the receiver gets each item once."""
-    monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 1)
+    monkeypatch.setattr(telemetry.sending, "REQUEST_BYTES", 1)
     release = threading.Event()
 
     def answer(_: list[int]) -> tuple[str, str]:
@@ -209,8 +211,9 @@ def test_shutdown_beside_an_export_loses_and_doubles_nothing(telemetry: Parts, m
         return "TAKEN", ""
 
     receiver = Receiver(telemetry, answer)
-    kind = telemetry.items.ItemKind("traces", "spans", str, text_bytes=lambda _: 1)  # each item is a part
+    kind = telemetry.items.ItemKind("traces", "spans", str, memory=lambda _: 1)  # each item is a part
     exporter = telemetry.retrying.RetryingExporter(receiver, kind)
+    exporter.large_items.bytes = 1
     worker = threading.Thread(target=exporter.export, args=([1, 2, 3, 4],))
     worker.start()
     wait_until(lambda: len(receiver.asked) == 1, "the worker's request", 10)
@@ -286,6 +289,13 @@ def next_of(answers: Iterator[tuple[str, str]], _: list[Any]) -> tuple[str, str]
     return next(answers)
 
 
+def metric_exporter(telemetry: Parts, receiver: Receiver) -> Any:
+    """Return an exporter that sends to this receiver, as the service changes it."""
+    exporter = SimpleNamespace(export=lambda data: receiver.export([data]), shutdown=receiver.shutdown)
+    telemetry.points.split_what_is_too_large(exporter)
+    return exporter
+
+
 def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that is busy for a moment gets the metrics of this export; one that stays away fails it in time."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
@@ -296,8 +306,7 @@ def test_metrics_are_tried_again_within_their_timeout(telemetry: Parts, monkeypa
     for busy, result in ((3, "SUCCESS"), (1000, "FAILURE")):
         answers = iter([("AGAIN", "x")] * busy + [("TAKEN", "")])
         receiver = Receiver(telemetry, partial(next_of, answers))
-        exporter = SimpleNamespace(export=lambda data, to=receiver: to.export([data]))
-        telemetry.points.split_what_is_too_large(exporter)
+        exporter = metric_exporter(telemetry, receiver)
         began = time.monotonic()
         assert exporter.export(data).name == result
         assert time.monotonic() - began < 1
@@ -318,8 +327,7 @@ def test_a_point_that_is_never_taken_silences_no_other(
         return ("AGAIN", "503: busy") if "sum7" in names else ("TAKEN", "")
 
     receiver = Receiver(telemetry, answer)
-    exporter = SimpleNamespace(export=lambda data: receiver.export([data]))
-    telemetry.points.split_what_is_too_large(exporter)
+    exporter = metric_exporter(telemetry, receiver)
     assert exporter.export(reader.get_metrics_data()).name == "SUCCESS"
     taken = [point.metric.name for data in receiver.taken for point in telemetry.points.points(data)]
     assert sorted(taken) == sorted(f"sum{number}" for number in range(50) if number != 7)
@@ -327,10 +335,163 @@ def test_a_point_that_is_never_taken_silences_no_other(
     assert told.endswith("The first is 'sum7'")
 
 
-def test_long_texts_are_sent_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def short_outage(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an export of metrics give up at once."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.02")
+    monkeypatch.setattr(telemetry.points, "PAUSE_SECONDS", 0.01)
+
+
+def sums(telemetry: Parts, data: list[Any]) -> list[tuple[str, int]]:
+    """Return name and value of each sum that was taken."""
+    return [(point.metric.name, point.value.value) for item in data for point in telemetry.points.points(item)]
+
+
+@pytest.mark.usefixtures("short_outage")
+@pytest.mark.parametrize("kept", [20_000, 2])
+def test_an_outage_costs_no_delta(
+    telemetry: Parts, kept: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Sums since the last export wait for the next one, as many as there is room for; others come anew by themselves."""
+    monkeypatch.setattr(telemetry.points, "MAX_KEPT_POINTS", kept)
+    delta: dict[type, AggregationTemporality] = {Counter: AggregationTemporality.DELTA}
+    provider = MeterProvider([reader := InMemoryMetricReader(delta)], shutdown_on_exit=False)
+    counter = provider.get_meter("t").create_counter("delta")
+    total = provider.get_meter("t").create_up_down_counter("total")
+    receiver = Receiver(telemetry, lambda _: ("AGAIN", "503: away"))
+    exporter = metric_exporter(telemetry, receiver)
+    for number in (1, 2, 3):
+        counter.add(number)
+        total.add(number)
+        assert exporter.export(reader.get_metrics_data()).name == "FAILURE"
+    receiver.answer = lambda _: ("TAKEN", "")
+    counter.add(4)
+    assert exporter.export(reader.get_metrics_data()).name == "SUCCESS"
+    expected = [("delta", number) for number in (1, 2, 3, 4)][-kept - 1 :]
+    assert sorted(sums(telemetry, receiver.taken)) == [*expected, ("total", 6)]
+    exporter.shutdown()
+    lost = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(lost) == (kept == 2)
+    assert all("1 data points dropped, 1 since the start: there is no room" in line for line in lost)
+
+
+@pytest.mark.usefixtures("short_outage")
+def test_what_the_last_export_could_not_send_is_told(telemetry: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    """Metrics that no later export brings are dropped with a line."""
+    provider = MeterProvider([reader := InMemoryMetricReader()], shutdown_on_exit=False)
+    provider.get_meter("t").create_counter("sum").add(1)
+    exporter = metric_exporter(telemetry, Receiver(telemetry, lambda _: ("AGAIN", "503: away")))
+    exporter.export(reader.get_metrics_data())
+    exporter.shutdown()
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.startswith("1 data points dropped, 1 since the start: the service ends")
+
+
+def test_what_metrics_belong_to_is_repaired(telemetry: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    """Resource, scope and exemplars with what OTLP cannot carry cost no point, and are told."""
+    resource = Resource({"host\ud800": "a\udfff", "n": 2**70})
+    provider = MeterProvider([reader := InMemoryMetricReader()], resource, shutdown_on_exit=False)
+    provider.get_meter("scope\ud800", "1\ud800", attributes={"big": 2**70}).create_counter("sum").add(1)
+    data: Any = reader.get_metrics_data()
+    exemplars = [Exemplar({"n": 2**70}, 2**70, 1), Exemplar({"n": 2**70}, 5, 1)]
+    point = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
+    point.exemplars.extend(exemplars)
+    (repaired,) = telemetry.points.points(data)
+    request = encode_metrics(telemetry.points.nested([repaired]))
+    scope = request.resource_metrics[0].scope_metrics[0]
+    assert (scope.scope.name, scope.scope.version) == ("scope\ufffd", "1\ufffd")
+    assert scope.scope.attributes[0].value.string_value == str(2**70)
+    values = {pair.key: pair.value.string_value for pair in request.resource_metrics[0].resource.attributes}
+    assert (values["host\ufffd"], values["n"]) == ("a\ufffd", str(2**70))
+    (exemplar,) = scope.metrics[0].sum.data_points[0].exemplars
+    assert (exemplar.as_int, exemplar.filtered_attributes[0].value.string_value) == (5, str(2**70))
+    told = [record.getMessage() for record in caplog.records]
+    assert any("'sum' has an exemplar outside 64 bits" in line for line in told)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("batches", [2, 40])
+def test_batches_without_an_answer_hold_up_nothing_else(telemetry: Parts, batches: int) -> None:
+    """Batches that each time out at each attempt let the others pass, however many they are."""
+    done = threading.Event()
+
+    def answer(part: list[str]) -> tuple[str, str]:
+        exporter.item_added()
+        if "poison" not in part or done.is_set():
+            return "TAKEN", ""
+        time.sleep(0.02)  # 10 s in the fixture's time
+        return "AGAIN", "DEADLINE_EXCEEDED"
+
+    receiver = Receiver(telemetry, answer)
+    exporter = telemetry.retrying.RetryingExporter(receiver, spans(telemetry))
+    feed(exporter, ["poison"] * batches + ["good"] * 20, done)
+    assert receiver.taken.count("good") == 100
+
+
+def feed(exporter: Any, names: list[str], done: threading.Event) -> None:
+    """Export five items of each name while the queue has more; fail if that takes 20 s, and set `done` in any case."""
+
+    def export() -> None:
+        for name in names:
+            for _ in range(5):
+                exporter.item_added()
+            exporter.export([name] * 5)
+
+    feeding = threading.Thread(target=export, daemon=True)
+    feeding.start()
+    feeding.join(20)
+    held_up = feeding.is_alive()
+    done.set()
+    feeding.join(20)
+    assert not held_up
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_full_queue_gives_a_new_batch_a_try(
+    telemetry: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where everything that waits is poison and the queue is full, the oldest makes room: others are found to be taken."""
+    monkeypatch.setattr(telemetry.retrying, "MAX_WAITING_BATCHES", 2)
+    monkeypatch.setattr(telemetry.retrying, "PROBE_AFTER_SECONDS", 0.05)
+    monkeypatch.setenv("QUEUE", "10")
+    monkeypatch.setenv("BATCH", "5")
+
+    done = threading.Event()
+
+    def answer(part: list[str]) -> tuple[str, str]:
+        exporter.item_added()  # the queue is always full
+        return ("AGAIN", "UNAVAILABLE") if "poison" in part and not done.is_set() else ("TAKEN", "")
+
+    receiver = Receiver(telemetry, answer)
+    kind = telemetry.items.ItemKind("traces", "spans", str, batch_size="BATCH", queue_size="QUEUE")
+    exporter = telemetry.retrying.RetryingExporter(receiver, kind)
+    for _ in range(10):
+        exporter.item_added()
+    feed(exporter, ["poison"] * 6 + ["good"] * 3, done)
+    assert receiver.taken.count("good") == 15
+    first, *_ = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert first.startswith("5 spans dropped, 5 since the start: there is no room to let them wait (nothing is taken")
+
+
+def test_each_reason_is_told_within_a_minute(telemetry: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    """A second reason with the same status is a line of its own; numbers, ids and names in it make no new reason."""
+    answers = ["tenant 'a' is unknown", "tenant 'b' is unknown", "span 5ca1ab1e too old", "span 0000beef too old"]
+    sending, _ = sender(telemetry, lambda _: ("REFUSED", f"HTTP 400: {answers[0]}"))
+    while answers:
+        sending.send([[1]], 0.0)
+        answers.pop(0)
+    told = [record.getMessage() for record in caplog.records]
+    assert ["unknown" in line for line in told] == [True, False]
+    for number in range(100):
+        answers = ["x" * number]
+        sending.send([[1]], 0.0)
+    assert len(caplog.records) <= 20
+
+
+def test_items_are_sent_a_few_a_few_at_a_time(telemetry: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is one part; with long texts it is as many as keep their texts below the limit, in its order."""
-    monkeypatch.setattr(telemetry.sending, "TEXT_BYTES", 10)
-    kind = telemetry.items.ItemKind("traces", "spans", str, text_bytes=lambda item: item)
+    monkeypatch.setattr(telemetry.sending, "REQUEST_BYTES", 10)
+    kind = telemetry.items.ItemKind("traces", "spans", str, memory=lambda item: item)
     parts = telemetry.sending.Sender(kind, print).parts
     assert parts([0] * 512) == [[0] * 512]
     assert parts([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]

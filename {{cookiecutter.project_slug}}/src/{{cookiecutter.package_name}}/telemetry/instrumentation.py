@@ -140,6 +140,23 @@ def send_log_records() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LoggingHandler):
             handler.addFilter(_is_from_no_export)
+            _handle_errors(handler)
+
+
+def _handle_errors(handler: logging.Handler) -> None:
+    """Make a handler treat a record that cannot be read as logging's own handlers do.
+
+    They write the error to standard error. This one would raise it in your code.
+    """
+    emit = handler.emit
+
+    def emit_or_tell(record: logging.LogRecord) -> None:
+        try:
+            emit(record)
+        except Exception:  # noqa: BLE001, an argument may raise anything when it is made a text
+            handler.handleError(record)
+
+    handler.emit = emit_or_tell  # type: ignore[method-assign]
 
 
 def _is_from_no_export(record: logging.LogRecord) -> bool:

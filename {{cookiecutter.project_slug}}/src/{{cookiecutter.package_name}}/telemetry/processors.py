@@ -4,6 +4,9 @@ There secrets are removed from spans, and long texts are cut.
 """
 
 import logging
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadWriteLogRecord
@@ -12,28 +15,77 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE
 
-from .export.limits import LENGTH, SHORT_TEXT, SPAN_LENGTH, LongTexts, cut, limit
+from .export.items import LOG_RECORDS, SPANS
+from .export.limits import (
+    ALL_BYTES,
+    CUT_TEXT,
+    LENGTH,
+    SHORT_TEXT,
+    SPAN_LENGTH,
+    WHOLE_BYTES,
+    LargeItems,
+    cut,
+    limit,
+)
 from .export.retrying import RetryingExporter
 from .scrubbing import scrubbed
 
 log = logging.getLogger(__name__)
+FLUSH_MILLIS = 30_000  # if the caller gives no time
 
 
 class _BoundedProcessor:
-    """Bounds the long texts that wait.
+    """Bounds the memory of what waits, and the time of a flush.
 
-    It tells a RetryingExporter when an item is put into the queue, and when shutdown begins.
+    It tells a RetryingExporter when an item is put into the queue, and when shutdown begins. Other
+    exporters let nothing wait for long.
     """
 
     def _set_up(self, exporter: Any) -> None:
-        self._long_texts = LongTexts()
         self._retrying: RetryingExporter | None = None
+        self._large_items = LargeItems()
+        self._flushing = threading.Thread()  # the last flush
         if isinstance(exporter, RetryingExporter):
             self._retrying = exporter
+            self._large_items = exporter.large_items
+
+    def _flush_within(
+        self,
+        flush: Callable[[], bool],
+        timeout_millis: int | None,
+    ) -> bool:
+        """Return whether a flush of the SDK's ends in time: it waits for the receiver for ever.
+
+        It goes on in its thread; another one waits for it first.
+        """
+        millis = timeout_millis
+        if millis is None:
+            millis = FLUSH_MILLIS
+        end = time.monotonic() + millis / 1000
+        if not self._ends_before(end):
+            return False
+        results: list[bool] = []
+
+        def run() -> None:
+            results.append(flush())
+
+        self._flushing = threading.Thread(target=run, daemon=True)
+        self._flushing.start()
+        return self._ends_before(end) and results == [True]
+
+    def _ends_before(self, end: float) -> bool:
+        if self._flushing.is_alive():
+            left = end - time.monotonic()
+            self._flushing.join(max(0.0, left))
+        return not self._flushing.is_alive()
 
     def _tell_item_added(self) -> None:
         if self._retrying:
             self._retrying.item_added()
+
+    def _tell_no_room(self, item: Any) -> None:
+        if self._retrying:
+            self._retrying.drop_new(item)
 
     def _tell_shutdown(self) -> None:
         if self._retrying:
@@ -61,21 +113,31 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
                 span.name,
             )  # the SDK drops it below
         clean = scrubbed(span)
-        super().on_end(self._bounded(clean))
+        fitting = self._fitting(clean)
+        if not fitting:
+            self._tell_no_room(clean)
+            return
+        super().on_end(fitting)
         self._tell_item_added()
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        return self._flush_within(super().force_flush, timeout_millis)
 
     def shutdown(self) -> None:
         self._is_shut_down = True
         self._tell_shutdown()
         super().shutdown()  # type: ignore[no-untyped-call]
 
-    def _bounded(self, span: ReadableSpan) -> ReadableSpan:
-        """Return a span whole, or with its long texts cut if LONG_TEXT_BYTES of them wait."""
-        for event in span.events:
-            attributes = event.attributes or {}
-            if not self._long_texts.reserve(span, attributes.values()):
-                return scrubbed(span, event_limit=limit(SPAN_LENGTH))
-        return span
+    def _fitting(self, span: ReadableSpan) -> ReadableSpan | None:
+        """Return a span whole, or cut if much waits, or None if there is no room for it."""
+        size = SPANS.memory(span)
+        if self._large_items.reserve(span, size, WHOLE_BYTES):
+            return span
+        short = scrubbed(span, CUT_TEXT)
+        size = SPANS.memory(short)
+        if self._large_items.reserve(short, size, ALL_BYTES):
+            return short
+        return None
 
 
 class BoundedLogProcessor(_BoundedProcessor, BatchLogRecordProcessor):
@@ -94,16 +156,29 @@ class BoundedLogProcessor(_BoundedProcessor, BatchLogRecordProcessor):
         if EXCEPTION_MESSAGE in attributes:  # in full it is at the end of the stack trace
             message = attributes[EXCEPTION_MESSAGE]
             attributes[EXCEPTION_MESSAGE] = cut(message, self._span_length)
-        texts = [*attributes.values(), record.body]
-        # The attributes are what lives until the export: the SDK copies the record around them.
-        if not self._long_texts.reserve(attributes, texts):
-            body_length = max(self._span_length, SHORT_TEXT)
-            record.body = cut(record.body, body_length)
-            for name, value in attributes.items():
-                attributes[name] = cut(value, self._span_length)
+        if not self._fit(log_record):
+            self._tell_no_room(log_record)
+            return
         super().on_emit(log_record)
         self._tell_item_added()
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        return self._flush_within(super().force_flush, timeout_millis)
 
     def shutdown(self) -> None:
         self._tell_shutdown()
         super().shutdown()  # type: ignore[no-untyped-call]
+
+    def _fit(self, log_record: ReadWriteLogRecord) -> bool:
+        """Cut a record if much waits; return whether there is room for it."""
+        record = log_record.log_record
+        # The attributes are what lives until the export: the SDK copies the record around them.
+        attributes: Any = record.attributes
+        size = LOG_RECORDS.memory(log_record)
+        if self._large_items.reserve(attributes, size, WHOLE_BYTES):
+            return True
+        record.body = cut(record.body, CUT_TEXT)
+        for name, value in attributes.items():
+            attributes[name] = cut(value, CUT_TEXT)
+        size = LOG_RECORDS.memory(log_record)
+        return self._large_items.reserve(attributes, size, ALL_BYTES)

@@ -31,15 +31,20 @@ class _ScrubbedEvent(Event):
     dropped_attributes: int = 0
 
 
-def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan:
+def scrubbed(
+    span: ReadableSpan,
+    text_limit: int | None = None,
+) -> ReadableSpan:
     """Return the span with REDACTED for what URLs hide, and with its texts cut.
 
     The SDK has cut the attributes. This cuts the name, the status and the messages of exceptions to
-    the same limit. With `event_limit` it cuts all texts of events to that, stack traces too.
+    the same limit. With `text_limit` it cuts all texts to that, stack traces too.
     """
-    if _is_clean(span):
+    if text_limit is None and _is_clean(span):
         return span
-    length = limit(SPAN_LENGTH)
+    length = text_limit
+    if length is None:
+        length = limit(SPAN_LENGTH)
     description = span.status.description or _raised(span)
     if description:
         description = scrub(description[:length])
@@ -48,8 +53,8 @@ def scrubbed(span: ReadableSpan, event_limit: int | None = None) -> ReadableSpan
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes=_attributes(span),
-        events=[_event(event, length, event_limit) for event in span.events],
+        attributes=_attributes(span, text_limit),
+        events=[_event(event, length, text_limit) for event in span.events],
         links=span.links,
         kind=span.kind,
         status=Status(span.status.status_code, description),
@@ -94,9 +99,15 @@ def _cut_name(name: object, length: int) -> str:
     return text[: max(length, SHORT_TEXT)]
 
 
-def _attributes(span: ReadableSpan) -> dict[str, Any]:
+def _attributes(
+    span: ReadableSpan,
+    text_limit: int | None,
+) -> dict[str, Any]:
     attributes: dict[str, Any] = {}
     attributes.update(span.attributes or {})
+    if text_limit is not None:
+        for name, value in attributes.items():
+            attributes[name] = cut(value, text_limit)
     for name in URL_ATTRIBUTES.intersection(attributes):
         value = str(attributes[name])
         if name == "url.query":  # it has no "?", by which scrub_url() knows a query
@@ -106,15 +117,19 @@ def _attributes(span: ReadableSpan) -> dict[str, Any]:
     return attributes
 
 
-def _event(event: Event, length: int, event_limit: int | None) -> Event:
+def _event(
+    event: Event,
+    length: int,
+    text_limit: int | None,
+) -> Event:
     attributes: dict[str, Any] = {}
     for name, value in (event.attributes or {}).items():
         if name == "exception.escaped":  # the SDK still adds it; it is deprecated
             continue
         if name == EXCEPTION_MESSAGE:
             value = cut(value, length)
-        elif event_limit is not None:
-            value = cut(value, event_limit)
+        elif text_limit is not None:
+            value = cut(value, text_limit)
         attributes[name] = scrub(value) if isinstance(value, str) else value
     copy = _ScrubbedEvent(_cut_name(event.name, length), attributes, event.timestamp)
     copy.dropped_attributes = event.dropped_attributes

@@ -2,6 +2,8 @@
 
 import time
 
+MAX_KINDS = 20  # someone else may choose the words of a line
+
 
 class Throttle:
     """Allows one line of a kind within a number of seconds."""
@@ -13,8 +15,10 @@ class Throttle:
     def allows(self, kind: str) -> bool:
         """Return whether a line of this kind may be logged now; it counts as logged then."""
         now = time.monotonic()
-        last = self._last.get(kind)
-        if last is not None and now - last < self._seconds:
+        for other, logged_at in [*self._last.items()]:
+            if now - logged_at >= self._seconds:
+                del self._last[other]
+        if kind in self._last or len(self._last) == MAX_KINDS:
             return False
         self._last[kind] = now
         return True

@@ -5,5 +5,5 @@ retrying.py, which sends it again while the receiver is away (outage.py logs tha
 sends it in parts. otlp.py has the exporter, which sends one request. encoding/ makes its bytes.
 answers.py reads what the receiver answers, and sending.py counts and logs what is dropped.
 
-Metrics skip the first step: points.py splits them, and the next export repeats what was not sent.
+Metrics skip the first step: points.py splits them, and the next export brings what was not sent.
 """

@@ -7,6 +7,7 @@ answer, for the thread that asks. The exporter sends in that same thread.
 """
 
 import enum
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +18,25 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 DecodeError: Any = import_module("google.protobuf.message").DecodeError  # it has no types
 
+# How receivers and proxies say that a request is too large, by whatever status.
+MENTIONS_SIZE = re.compile(
+    r"""
+    larger\ than
+    | too\ (large|big|long)
+    | \bsize\b
+    | exceeds\ (the\ )?(max|limit)
+    | status:\ 413          # a proxy's answer to gRPC
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
 
 class Verdict(enum.Enum):
     """What can be done with data after an answer; the values are used as `error.type`."""
 
     TAKEN = "taken"
     AGAIN = "unavailable"  # the receiver may take it later
+    FULL = "queue_full"  # nobody was asked: there is no room to let it wait
     ENDING = "shutdown"  # the receiver may take it later, and the process does not wait any more
     TOO_LARGE = "too_large"  # the receiver may take a part of it
     EXHAUSTED = "exhausted"  # it may take a part of it, or takes nothing from us at present

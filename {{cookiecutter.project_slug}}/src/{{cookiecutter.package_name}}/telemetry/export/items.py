@@ -9,7 +9,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv._incubating.metrics import otel_metrics
 
-from .limits import text_bytes
+from .limits import EVENT_BYTES, memory, memory_inside
 
 
 def _no_bytes(_: Any) -> int:
@@ -23,8 +23,8 @@ class ItemKind:
     signal: str
     plural: str
     name: Callable[[Any], str]
-    # The memory that the texts of an item take; 0 if they are always short.
-    text_bytes: Callable[[Any], int] = _no_bytes
+    # About how many bytes of memory an item takes; 0 if nobody asks.
+    memory: Callable[[Any], int] = _no_bytes
     # The variable that says how many items make a full batch.
     batch_size: str = ""
     # The variable that says how many items may wait in the processor's queue.
@@ -38,11 +38,12 @@ def _span_name(span: ReadableSpan) -> str:
     return str(span.name)
 
 
-def _span_bytes(span: ReadableSpan) -> int:
-    size = 0
-    for event in span.events:
-        attributes = event.attributes or {}
-        size += text_bytes(attributes.values())
+def _span_memory(span: ReadableSpan) -> int:
+    size = memory(span.attributes)
+    for part in (*span.events, *span.links):
+        size += EVENT_BYTES + memory(part.attributes)
+    if span.context and span.context.trace_state:  # a client may have sent it
+        size += memory_inside(span.context.trace_state)
     return size
 
 
@@ -50,9 +51,9 @@ def _record_name(record: ReadableLogRecord) -> str:
     return str(record.log_record.body)
 
 
-def _record_bytes(record: ReadableLogRecord) -> int:
-    attributes = record.log_record.attributes or {}
-    return text_bytes([*attributes.values(), record.log_record.body])
+def _record_memory(record: ReadableLogRecord) -> int:
+    log_record = record.log_record
+    return memory(log_record.attributes) + memory_inside([log_record.body])
 
 
 def _point_name(point: Any) -> str:
@@ -63,7 +64,7 @@ SPANS = ItemKind(
     "traces",
     "spans",
     name=_span_name,
-    text_bytes=_span_bytes,
+    memory=_span_memory,
     batch_size="OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
     queue_size="OTEL_BSP_MAX_QUEUE_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_span_processed,
@@ -72,7 +73,7 @@ LOG_RECORDS = ItemKind(
     "logs",
     "log records",
     name=_record_name,
-    text_bytes=_record_bytes,
+    memory=_record_memory,
     batch_size="OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
     queue_size="OTEL_BLRP_MAX_QUEUE_SIZE",
     create_counter=otel_metrics.create_otel_sdk_processor_log_processed,

@@ -1,19 +1,29 @@
-"""Length limits: what clients and exceptions write must not fill the memory while it waits."""
+"""Limits: what clients and exceptions write must not fill the memory while it waits."""
 
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Mapping
+from sys import getsizeof
 from typing import Any
 
 SPAN_LENGTH = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
 LENGTH = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"  # for everything but the attributes of spans
 SHORT_TEXT = 255  # characters of a name or a body that are kept, however low the limits are
 
-# A long text is one above the limit for spans, such as a stack trace. This many bytes of them may
-# wait for each signal. While more wait, new ones are cut to the limit for spans.
-LONG_TEXT_BYTES = 32 * 1024 * 1024
+# What waits of each signal is bounded: small items by the length of the queue, large ones by their
+# memory. Of large ones this many bytes wait as they are,
+WHOLE_BYTES = 32 * 1024 * 1024
+# and so many with each text cut to CUT_TEXT characters. What does not fit then is dropped.
+ALL_BYTES = 64 * 1024 * 1024
+CUT_TEXT = 1024
+SMALL_BYTES = 4096  # an item of less is small
+# What OpenTelemetry and Python need for one event, and for one attribute beside its value.
+EVENT_BYTES = 512
+ATTRIBUTE_BYTES = 100
+
+FLAT = frozenset({bool, bytes, float, int, str})
 
 
 def limit(variable: str) -> int:
@@ -28,41 +38,66 @@ def cut(value: Any, length: int) -> Any:
     return value
 
 
-def text_bytes(values: Iterable[Any], longer_than: int = 0) -> int:
-    """Return how many bytes of memory the texts among the values take.
+def memory(attributes: Any) -> int:
+    """Return about how many bytes of memory attributes take."""
+    if not attributes:
+        return 0
+    values = attributes.copy().values()  # a dict is faster than the SDK's mappings
+    size = ATTRIBUTE_BYTES * len(values)
+    size += sum(map(getsizeof, values))
+    if FLAT.issuperset(map(type, values)):
+        return size
+    return size + sum(map(memory_inside, values))
 
-    Only texts of more characters than `longer_than` count.
-    """
+
+def memory_inside(value: Any) -> int:
+    """Return about how many bytes of memory the items of a list or a mapping take."""
     size = 0
-    for value in values:
-        if isinstance(value, str) and len(value) > longer_than:
-            size += sys.getsizeof(value)
+    rest = [value]
+    while rest:
+        outer = rest.pop()
+        items: list[Any] = []
+        if isinstance(outer, Mapping):
+            items = [*outer, *outer.values()]
+            size += ATTRIBUTE_BYTES * len(outer)
+        elif isinstance(outer, (list, tuple)):
+            items = [*outer]
+        size += sum(map(getsizeof, items))
+        rest += items
     return size
 
 
-class LongTexts:
-    """Counts the bytes of long texts that wait."""
+class LargeItems:
+    """Counts the memory of the large items that wait."""
 
     def __init__(self) -> None:
-        self._bytes = 0
+        self.bytes = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Renew the lock, in a forked child: a thread of the parent may hold it."""
         # Reentrant: the garbage collector may call _release() while this thread is in reserve().
         self._lock = threading.RLock()
 
-    def reserve(self, owner: object, values: Iterable[Any]) -> bool:
-        """Count the long texts among the values until their owner is gone from memory.
+    def reserve(
+        self,
+        owner: object,
+        size: int,
+        most: int,
+    ) -> bool:
+        """Count an item until its owner is gone from memory.
 
-        Return False, and count nothing, if there is no room for them.
+        Return False, and count nothing, if more than `most` bytes would wait.
         """
-        size = text_bytes(values, longer_than=limit(SPAN_LENGTH))
-        if not size:
+        if size < SMALL_BYTES:
             return True
         with self._lock:
-            if self._bytes + size > LONG_TEXT_BYTES:
+            if self.bytes + size > most:
                 return False
-            self._bytes += size
+            self.bytes += size
         weakref.finalize(owner, self._release, size).atexit = False
         return True
 
     def _release(self, size: int) -> None:
         with self._lock:
-            self._bytes -= size
+            self.bytes -= size

@@ -57,14 +57,24 @@ class Backlog:
         self._queued = 0
         self._lock = threading.Lock()
 
+    @property
+    def queue_is_full(self) -> bool:
+        """Return whether the next item that is put into the queue costs one of those in it."""
+        return self._queued == self.queue_size
+
     def add(self) -> None:
         """Count an item that is put into the queue."""
         with self._lock:
-            if self._queued == self.queue_size:
+            if self.queue_is_full:
                 self.lost += 1
             else:
                 self._queued += 1
                 self.unsent += 1
+
+    def lose(self, number: int) -> None:
+        """Count items that are dropped because there is no room."""
+        with self._lock:
+            self.lost += number
 
     def leave_queue(self, number: int) -> None:
         """Count items that are given to the exporter."""
@@ -144,14 +154,14 @@ class Outage:
 
     def _what_waits(self) -> str:
         if self._backlog is None:
-            return "The next export repeats what was not sent."
+            return "The next export brings what was not sent."
         unsent = self._backlog.unsent
         size = self._backlog.queue_size
         return f"Waiting: {unsent}, with room for {size}; lost: {self._lost_now()}."
 
     def _what_is_late(self) -> str:
         if self._backlog is None:
-            return "The next export includes what was not sent."
+            return "The next export brings what was not sent."
         return f"Waited and are sent now: {self._backlog.unsent}; lost: {self._lost_now()}."
 
     def _lost(self) -> int:

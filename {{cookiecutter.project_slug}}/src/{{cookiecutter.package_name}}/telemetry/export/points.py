@@ -1,4 +1,4 @@
-"""Splits metrics that are too large for the receiver, down to a single data point."""
+"""Sends metrics in parts where the receiver does not take them whole, down to one data point."""
 
 import os
 import time
@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.metrics import export as sdk
 
 from ..process import draining
-from .answers import Answer
-from .encoding.points import repaired_metric, repaired_point
+from .answers import Answer, Verdict
+from .encoding.points import repaired_metric, repaired_point, repaired_resource, repaired_scope
 from .items import POINTS
 from .outage import SOME_RECEIVER, Receiver
-from .sending import Part, Sender, halves
+from .sending import Part, Sender, halves, remove_all
 
 PAUSE_SECONDS = 1.0  # between two attempts, unless the receiver asks for a longer one
+MAX_KEPT_POINTS = 20_000  # of delta temporality; each takes about a kilobyte
 
 
 class Point(NamedTuple):
@@ -32,38 +33,92 @@ def split_what_is_too_large(
     exporter: Any,
     receiver: Receiver = SOME_RECEIVER,
 ) -> None:
-    """Make an exporter of metrics send in parts what the receiver does not take whole.
+    """Make an exporter of metrics send in parts what the receiver does not take whole."""
+    parts_exporter = _PartsExporter(exporter, receiver)
+    exporter.export = parts_exporter.export
+    exporter.shutdown = parts_exporter.shutdown
 
-    What the receiver does not take within OTEL_EXPORTER_OTLP_TIMEOUT is not kept. Points are sums
-    since the start of the process, so the next export brings them.
+
+class _PartsExporter:
+    """Sends metrics in parts, and again, until OTEL_EXPORTER_OTLP_TIMEOUT has passed.
+
+    Then most points are not kept: they are sums since the start of the process, and the next
+    export brings the new sums. Those of OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta
+    are sums since the last export, so they are kept and sent with the next one.
     """
-    export = exporter.export
-    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 10)  # seconds
 
-    def export_part(part: Part) -> Any:
-        return export(nested(part))
+    def __init__(
+        self,
+        exporter: Any,
+        receiver: Receiver,
+    ):
+        self._export = exporter.export
+        self._shutdown = exporter.shutdown
+        self._sender = Sender(POINTS, self._export_part, receiver)
+        self._timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 10)  # seconds
+        self._unsent: Part = []  # of the last export
 
-    sender = Sender(POINTS, export_part, receiver)
+    def export(
+        self,
+        data: sdk.MetricsData,
+        *_: Any,
+        **__: Any,
+    ) -> sdk.MetricExportResult:
+        kept = [point for point in self._unsent if _is_delta(point)]
+        parts = [[*points(data)], self._without_oldest(kept)]
+        self._send(parts)
+        self._unsent = remove_all(parts)
+        if self._unsent:
+            return sdk.MetricExportResult.FAILURE
+        return sdk.MetricExportResult.SUCCESS
 
-    def export_in_parts(data: sdk.MetricsData, *_: Any, **__: Any) -> sdk.MetricExportResult:
+    def shutdown(self, *args: Any, **kwargs: Any) -> None:
+        if self._unsent and not self._sender.outage.has_no_receiver:
+            answer = Answer(Verdict.ENDING, "the last export failed")
+            self._sender.drop(self._unsent, answer)
+        self._sender.log_dropped()
+        self._shutdown(*args, **kwargs)
+
+    def _send(self, parts: list[Part]) -> None:
+        """Send the parts, and remove each that is done."""
         began = time.monotonic()
-        parts = [[*points(data)]]
+        sender = self._sender
+        parts[:] = filter(None, parts)
         while answer := sender.send(parts, began):
             others_taken = sender.outage.taken_at > began
             _isolate(sender, parts, answer, others_taken)
             pause = max(PAUSE_SECONDS, answer.wait_seconds)
             if others_taken and not answer.wait_seconds:
                 pause = 0.0  # find at once what the receiver does not take
-            is_late = time.monotonic() + pause > began + timeout
+            is_late = time.monotonic() + pause > began + self._timeout
             if is_late or sender.outage.has_no_receiver:
-                return sdk.MetricExportResult.FAILURE
+                return
             _wait(pause)
-        return sdk.MetricExportResult.SUCCESS
 
-    exporter.export = export_in_parts
+    def _without_oldest(self, kept: Part) -> Part:
+        """Return the newest MAX_KEPT_POINTS of points, and drop the others."""
+        old = kept[:-MAX_KEPT_POINTS]
+        if old:
+            limit = f"{MAX_KEPT_POINTS} data points of delta temporality wait at most"
+            answer = Answer(Verdict.FULL, limit)
+            self._sender.drop(old, answer)
+        return kept[-MAX_KEPT_POINTS:]
+
+    def _export_part(self, part: Part) -> Any:
+        return self._export(nested(part))
 
 
-def _isolate(sender: Sender, parts: list[Part], answer: Answer, others_taken: bool) -> None:
+def _is_delta(point: Point) -> bool:
+    temporality = getattr(point.metric.data, "aggregation_temporality", None)  # a gauge has none
+    return temporality is sdk.AggregationTemporality.DELTA
+
+
+def _isolate(
+    sender: Sender,
+    parts: list[Part],
+    answer: Answer,
+    others_taken: bool,
+) -> None:
     """Split the part that was not taken, and send it after all others.
 
     A single point is dropped if the receiver takes others.
@@ -87,8 +142,10 @@ def _wait(seconds: float) -> None:
 
 def points(data: sdk.MetricsData) -> Iterator[Point]:
     """Yield each data point of the SDK's nested metrics, without those that cannot be sent."""
-    for resource in data.resource_metrics:
-        for scope in resource.scope_metrics:
+    for resource_metrics in data.resource_metrics:
+        resource = repaired_resource(resource_metrics)
+        for scope_metrics in resource.scope_metrics:
+            scope = repaired_scope(scope_metrics)
             for metric in scope.metrics:
                 owner = repaired_metric(metric)
                 for value in metric.data.data_points:

@@ -13,16 +13,21 @@ from typing import Any
 from ..process import forks
 from .answers import Answer, Verdict
 from .items import ItemKind
+from .limits import ALL_BYTES, LargeItems
 from .outage import SOME_RECEIVER, Backlog, Receiver
-from .sending import Part, Sender, halves
+from .sending import Part, Sender, halves, remove_all
 
 PAUSE_SECONDS = 1.0  # between two attempts
+SHORT_PAUSE_SECONDS = 0.01  # after an attempt that took longer than a pause
 SLOW_PAUSE_SECONDS = 8.0  # at most, for a batch that is not taken while others are
 MAX_PAUSE_SECONDS = 60.0  # however long the receiver asks us to wait
 # The receiver may refuse a batch for only one of its items. A batch that is not taken for so long
 # is split at each attempt, and no longer holds up the batches after it.
 ISOLATE_AFTER_SECONDS = 5.0
-MAX_WAITING_BATCHES = 16  # if more wait, new batches stay in the processor's queue
+MAX_WAITING_BATCHES = 16  # if so many full ones wait, new batches stay in the processor's queue
+# If the queue is full too, the oldest batch is dropped in favour of a new one, each time that
+# nothing was taken for so long: only something new shows whether the receiver takes other data.
+PROBE_AFTER_SECONDS = 60.0
 # After so long a shutdown drops what is not taken, and counts it. The rest of DEADLINE_SECONDS is
 # for the metrics, which have the counts.
 END_AFTER_SECONDS = 3.0
@@ -43,6 +48,9 @@ class _Batch:
         # so that it is sent before older ones.
         self.pause = float("-inf")
         self.others_taken = 0  # how often the receiver took other data between two attempts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
     def has_waited(self, seconds: float) -> bool:
         return time.monotonic() - self.began > seconds
@@ -68,8 +76,10 @@ class RetryingExporter:
     ):
         """Wrap an exporter of spans or log records; log lines name its `receiver`."""
         self._exporter = exporter
+        self._kind = kind
         queue_size = os.environ.get(kind.queue_size) or 2048
         batch_size = os.environ.get(kind.batch_size) or 512
+        self.large_items = LargeItems()  # in the queue, or waiting here
         self._backlog = Backlog(int(queue_size))
         self._sender = Sender(kind, self._export, receiver, self._backlog)
         self._full_batch = int(batch_size)  # items
@@ -88,6 +98,12 @@ class RetryingExporter:
         if not self._more_items.is_set():
             self._more_items.set()
 
+    def drop_new(self, item: Any) -> None:
+        """Count an item that has no room in the queue, because it is large and others are too."""
+        self._backlog.lose(1)
+        limit = f"{ALL_BYTES} bytes of large {self._kind.plural} wait at most"
+        self._sender.count_lost([item], Answer(Verdict.FULL, limit))
+
     def prepare_shutdown(self) -> None:
         """Make no long pauses from now on, and let export() return early for every batch."""
         if not self._shutting_down.is_set():
@@ -99,7 +115,7 @@ class RetryingExporter:
         """Send items; return when they are taken or dropped, or early."""
         forks.report_if_forked()
         self._backlog.leave_queue(len(items))
-        batch = _Batch(self._sender.parts([*items]))
+        batch = _Batch(self._parts([*items]))
         if len(items) < self._full_batch:  # the processor's queue is empty now
             self._more_items.clear()
         self._waiting.append(batch)
@@ -140,8 +156,25 @@ class RetryingExporter:
             return False
         if batch not in self._waiting or self._shutting_down.is_set():
             return True
-        has_room = len(self._waiting) <= MAX_WAITING_BATCHES
-        return has_room and batch.has_waited(ISOLATE_AFTER_SECONDS)
+        if self._has_room():
+            return batch.has_waited(ISOLATE_AFTER_SECONDS)
+        if self._backlog.queue_is_full and batch.has_waited(PROBE_AFTER_SECONDS):
+            self._drop_oldest()
+            return True
+        return False
+
+    def _has_room(self) -> bool:
+        """Return whether another batch may wait."""
+        items = sum(map(len, self._waiting))
+        return items <= MAX_WAITING_BATCHES * self._full_batch
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest batch. A full queue loses items anyway, so this costs none."""
+        with self._one_sends:
+            oldest = self._waiting.pop(0)
+            self._backlog.lose(len(oldest))
+            answer = Answer(Verdict.FULL, "nothing is taken, and the queue is full")
+            self._drop(oldest, answer)
 
     def _wait(self, batch: _Batch, pause: float) -> None:
         """Wait for the next attempt, or less if something ends the pause."""
@@ -153,17 +186,31 @@ class RetryingExporter:
             # Look each second whether the batch has waited long enough to let others pass.
             self._shutting_down.wait(min(pause, PAUSE_SECONDS))
 
+    def _parts(self, items: list[Any]) -> list[Part]:
+        """Return items as Sender.parts() does, at no cost if all of them are small."""
+        if not self.large_items.bytes:
+            return [items]
+        return self._sender.parts(items)
+
     def _send_due(self) -> float:
-        """Send what is due; return the seconds until something else is, or 0 if nothing waits."""
+        """Send what is due; return the seconds until something else is, or 0 if nothing waits.
+
+        It returns after a slow attempt in any case: new items need not wait until the receiver
+        has been silent about each old batch.
+        """
         while True:
             with self._one_sends:
                 if not self._waiting:
                     return 0.0
                 batch = min(self._waiting, key=self._due)
-                pause = self._due(batch) - time.monotonic()
+                began = time.monotonic()
+                pause = self._due(batch) - began
                 if pause > 0:
                     return pause
                 self._send(batch)
+                was_slow = time.monotonic() - began > PAUSE_SECONDS
+                if was_slow and self._waiting:
+                    return SHORT_PAUSE_SECONDS
 
     def _send(self, batch: _Batch) -> None:
         """Send a batch once; it waits on if a part of it is not taken."""
@@ -171,18 +218,17 @@ class RetryingExporter:
         answer = self._sender.send(batch.parts, batch.began)
         now = time.monotonic()
         if answer and now >= self._ends_at:
-            self._give_up(batch, answer)
+            ending = replace(answer, verdict=Verdict.ENDING)
+            self._drop(batch, ending)
         elif answer:
             was_quick = now - began < PAUSE_SECONDS
             self._postpone(batch, answer, was_quick)
         if not batch.parts:
             self._waiting.remove(batch)
 
-    def _give_up(self, batch: _Batch, answer: Answer) -> None:
-        """Drop what is left of a batch at the end of the process."""
-        ending = replace(answer, verdict=Verdict.ENDING)
-        while batch.parts:
-            self._sender.drop(batch.parts.pop(), ending)
+    def _drop(self, batch: _Batch, answer: Answer) -> None:
+        """Drop what is left of a batch."""
+        self._sender.drop(remove_all(batch.parts), answer)
 
     def _due(self, batch: _Batch) -> float:
         """Return when the batch is sent next, by time.monotonic()."""
@@ -225,6 +271,8 @@ class RetryingExporter:
         """Forget what waits, in a forked child: the parent sends it."""
         self._waiting.clear()
         self._backlog.renew()
+        self._sender.renew()
+        self.large_items.renew()
         self._one_sends = threading.Lock()
 
     def _export(self, part: Part) -> Any:

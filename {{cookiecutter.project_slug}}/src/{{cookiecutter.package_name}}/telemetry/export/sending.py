@@ -1,6 +1,8 @@
 """Sends one batch: splits what is too large, and drops what the receiver refuses for good."""
 
 import logging
+import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,16 +18,26 @@ log = logging.getLogger(__name__)
 
 Part = list[Any]  # some items of a batch, in their order
 
-# How many bytes of long texts one request may hold. Receivers take 4 MiB by default, and encoding
-# takes six times as much memory.
-TEXT_BYTES = 2 * 1024 * 1024
+# How many bytes of memory the items of one request may take. Receivers take 4 MiB by default, and
+# encoding takes up to six times as much memory.
+REQUEST_BYTES = 2 * 1024 * 1024
 SECONDS_BETWEEN_LINES = 60.0  # of the same cause
 # After so many items that were refused one by one, and none taken between them, a quota is the
 # likely cause and not a size: the rest of the batch is dropped without asking.
 MAX_SINGLE_REFUSALS = 4
+# Numbers, ids and names in a receiver's words: without them, they are the same for each batch.
+WHAT_VARIES = re.compile(
+    r"""
+    [0-9a-f-]*[0-9][0-9a-f-]*
+    | '[^']*'
+    | "[^"]*"
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 REASONS = {
     # Only for a single item that was not taken while others were: see retrying.py.
     Verdict.AGAIN: "the receiver takes other data, but not this",
+    Verdict.FULL: "there is no room to let them wait",
     Verdict.ENDING: "the service ends, and the receiver does not take them",
     Verdict.TOO_LARGE: "one alone is larger than the receiver takes",
     Verdict.EXHAUSTED: "the receiver does not take even one of them",
@@ -53,21 +65,26 @@ class Sender:
         self._dropped = 0
         self._logged = 0  # how many of the dropped items the last line included
         self._throttle = Throttle(SECONDS_BETWEEN_LINES)
+        self.renew()
         self._counter = None
         if kind.create_counter:
             meter = metrics.get_meter("opentelemetry-sdk")
             self._counter = kind.create_counter(meter)
 
+    def renew(self) -> None:
+        """Renew the lock, in a forked child: a thread of the parent may hold it."""
+        self._lock = threading.Lock()
+
     def parts(self, batch: list[Any]) -> list[Part]:
         """Return a batch in parts, the last one first, as send() takes them.
 
-        It is one part, unless its texts exceed TEXT_BYTES.
+        It is one part, unless its items take more than REQUEST_BYTES.
         """
         parts: list[Part] = [[]]
         size = 0
         for item in batch:
-            item_size = self._kind.text_bytes(item)
-            if parts[-1] and size + item_size > TEXT_BYTES:
+            item_size = self._kind.memory(item)
+            if parts[-1] and size + item_size > REQUEST_BYTES:
                 parts.append([])
                 size = 0
             parts[-1].append(item)
@@ -100,16 +117,20 @@ class Sender:
                 continue
             single_refusals += 1
             if answer.verdict is Verdict.EXHAUSTED and single_refusals >= MAX_SINGLE_REFUSALS:
-                part = part + _remove_all(parts)
+                part = part + remove_all(parts)
             self.drop(part, answer)
         return None
 
     def drop(self, part: Part, answer: Answer) -> None:
-        """Count items that are lost, and log an ERROR, one a minute for each cause."""
+        """Drop items that have waited."""
         self._remove_from_backlog(len(part))
+        self.count_lost(part, answer)
+
+    def count_lost(self, part: Part, answer: Answer) -> None:
+        """Count items that are lost, and log an ERROR, one a minute for each cause."""
         first = self._kind.name(part[0])
-        status, _, _ = answer.text.partition(":")
-        cause = f"{answer.verdict.value} {status}"
+        reason = WHAT_VARIES.sub("", answer.text)
+        cause = f"{answer.verdict.value} {reason:.100}"
         example = f"The first is {first!r:.100}"
         self._count(len(part), answer, cause, example)
 
@@ -127,17 +148,18 @@ class Sender:
             log.warning("The receiver takes %s, and says: %.200s", self._kind.plural, answer.text)
 
     def _count(self, number: int, answer: Answer, cause: str, example: str) -> None:
-        self._dropped += number
         if self._counter:
             self._counter.add(number, {ERROR_TYPE: answer.verdict.value})
-        if not self._throttle.allows(cause):
-            return
-        self._logged = self._dropped
+        with self._lock:
+            self._dropped += number
+            if not self._throttle.allows(cause):
+                return
+            dropped = self._logged = self._dropped
         log.error(
             "%d %s dropped, %d since the start: %s (%.200s). %s",
             number,
             self._kind.plural,
-            self._dropped,
+            dropped,
             REASONS[answer.verdict],
             answer.text,
             example,
@@ -155,8 +177,8 @@ def halves(part: Part) -> list[Part]:
     return [part[middle:], part[:middle]]
 
 
-def _remove_all(parts: list[Part]) -> list[Any]:
-    """Empty a list of parts, and return their items in order."""
+def remove_all(parts: list[Part]) -> list[Any]:
+    """Empty a list of parts, and return their items in the order of sending."""
     items = []
     while parts:
         items += parts.pop()

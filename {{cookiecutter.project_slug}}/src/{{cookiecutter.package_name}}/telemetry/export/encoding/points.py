@@ -1,13 +1,34 @@
 """Repairs metrics. The exporters' own encoder takes them, and fails on what it cannot encode."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.sdk.metrics.export import Metric
+from opentelemetry.sdk.metrics import Exemplar
+from opentelemetry.sdk.metrics.export import Metric, ResourceMetrics, ScopeMetrics
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .common import INT64_MAX, INT64_MIN
 from .repair import as_text, report, utf8
+
+
+def repaired_resource(metrics: ResourceMetrics) -> ResourceMetrics:
+    """Return the metrics of a resource whose attributes can be encoded."""
+    attributes = _repaired_attributes(metrics.resource.attributes)
+    resource = Resource(attributes, metrics.resource.schema_url)
+    return replace(metrics, resource=resource)
+
+
+def repaired_scope(metrics: ScopeMetrics) -> ScopeMetrics:
+    """Return the metrics of a scope whose name, version and attributes can be encoded."""
+    scope = InstrumentationScope(
+        _repaired_value(metrics.scope.name, "scope name"),
+        _repaired_value(metrics.scope.version, "scope version"),
+        metrics.scope.schema_url,
+        _repaired_attributes(metrics.scope.attributes),
+    )
+    return replace(metrics, scope=scope)
 
 
 def repaired_metric(metric: Metric) -> Metric:
@@ -26,7 +47,19 @@ def repaired_point(point: Any, name: str) -> Any:
         return None
     # A point without its attribute would look like another series.
     attributes = _repaired_attributes(point.attributes)
-    return replace(point, attributes=attributes)
+    exemplars = _repaired_exemplars(point.exemplars, name)
+    return replace(point, attributes=attributes, exemplars=exemplars)
+
+
+def _repaired_exemplars(exemplars: Sequence[Exemplar], name: str) -> list[Exemplar]:
+    repaired = []
+    for exemplar in exemplars:
+        if _is_outside_64_bits(exemplar.value):
+            report(name, "has an exemplar outside 64 bits, which OTLP cannot carry: it is not sent")
+            continue
+        attributes = _repaired_attributes(exemplar.filtered_attributes)
+        repaired.append(replace(exemplar, filtered_attributes=attributes))
+    return repaired
 
 
 def _is_outside_64_bits(value: Any) -> bool:

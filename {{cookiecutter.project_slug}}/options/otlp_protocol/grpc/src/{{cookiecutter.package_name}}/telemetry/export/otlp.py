@@ -3,7 +3,6 @@
 The exporters read the OTEL_* variables themselves.
 """
 
-import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -15,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from . import encoding
-from .answers import Answer, Verdict, remember, taken
+from .answers import MENTIONS_SIZE, Answer, DecodeError, Verdict, remember, taken
 
 encoding.install(trace_exporter, _log_exporter)
 
@@ -23,7 +22,6 @@ encoding.install(trace_exporter, _log_exporter)
 grpc: Any = import_module("grpc")
 error_details: Any = import_module("google.rpc.error_details_pb2")
 status_pb2: Any = import_module("google.rpc.status_pb2")
-DecodeError: Any = import_module("google.protobuf.message").DecodeError
 
 __all__ = [
     "EXPORTERS",
@@ -45,18 +43,8 @@ RETRYABLE = frozenset(
         "UNAVAILABLE",
     }
 )
-# Servers answer a message that is too large by different statuses, and all mention its size.
+# Servers answer a message that is too large by different statuses.
 MAY_MEAN_TOO_LARGE = frozenset({"INTERNAL", "OUT_OF_RANGE", "RESOURCE_EXHAUSTED", "UNKNOWN"})
-MENTIONS_SIZE = re.compile(
-    r"""
-    larger\ than
-    | too\ (large|big|long)
-    | \bsize\b
-    | exceeds\ (the\ )?(max|limit)
-    | status:\ 413          # a proxy's answer over HTTP
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
 RETRY_INFO_TRAILER = "google.rpc.retryinfo-bin"
 STATUS_TRAILER = "grpc-status-details-bin"
 

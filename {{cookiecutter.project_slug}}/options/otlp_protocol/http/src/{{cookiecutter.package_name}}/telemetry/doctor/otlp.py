@@ -23,9 +23,7 @@ from ..settings.variables import endpoint, variable
 from .sample import REJECTED, Sample
 from .wire import Answer, Route
 
-# They have no types.
-DecodeError: Any = import_module("google.protobuf.message").DecodeError
-status: Any = import_module("google.rpc.status_pb2")
+DecodeError: Any = import_module("google.protobuf.message").DecodeError  # it has no types
 
 RESPONSES: dict[str, Any] = {
     "traces": ExportTraceServiceResponse,
@@ -163,7 +161,8 @@ def _read(signal: str, response: requests.Response) -> Answer:
         return Answer(code, response.headers.get("location", "nowhere"))
     if response.ok:
         return _success(signal, response)
-    detail = _detail(response)[:LONGEST_DETAIL] or response.reason or "no reason given"
+    words = otlp.words(response, response.content)
+    detail = words[:LONGEST_DETAIL] or response.reason or "no reason given"
     wait = response.headers.get("retry-after")
     if not wait:
         return Answer(code, detail)
@@ -183,15 +182,3 @@ def _success(signal: str, response: requests.Response) -> Answer:
         return Answer("")
     rejected = getattr(partial, REJECTED[signal])
     return Answer("", partial.error_message, rejected=rejected)
-
-
-def _detail(response: requests.Response) -> str:
-    """Return the receiver's words: the message of a Status, or the text without HTML's tags."""
-    if "protobuf" not in response.headers.get("content-type", ""):
-        text = re.sub(r"<[^>]*>", " ", response.text)
-        return " ".join(text.split())
-    try:
-        message: str = status.Status.FromString(response.content).message
-    except DecodeError:
-        return ""
-    return message

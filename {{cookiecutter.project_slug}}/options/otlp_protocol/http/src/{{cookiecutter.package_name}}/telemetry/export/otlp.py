@@ -4,9 +4,11 @@ The exporters read the OTEL_* variables themselves.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -17,12 +19,16 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from . import encoding
-from .answers import Answer, Verdict, remember, taken
+from .answers import MENTIONS_SIZE, Answer, DecodeError, Verdict, remember, taken
 
 encoding.install(trace_exporter, _log_exporter)
 
+status_pb2: Any = import_module("google.rpc.status_pb2")  # it has no types
+
 RETRYABLE = (429, 502, 503, 504)  # the statuses that OTLP lets a client retry
 TOO_LARGE = 413
+# A Collector answers 400 to a request that is larger than its max_request_body_size.
+MAY_MEAN_TOO_LARGE = (400, 500)
 
 Send = Callable[..., requests.Response]  # requests.Session.send
 
@@ -120,13 +126,40 @@ def _answer(response: requests.Response) -> Answer:
     if response.is_redirect:
         text += f", redirected to {response.headers['location']}"
     if status < 300:
-        return taken(body)
+        return _taken(response, body)
+    said = words(response, body)
+    if said:
+        text += f", {said}"
     if status in RETRYABLE:
         retry_after = response.headers.get("retry-after", "")
         return Answer(Verdict.AGAIN, text, _seconds(retry_after))
     if status == TOO_LARGE:
         return Answer(Verdict.TOO_LARGE, text)
+    if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(said):
+        return Answer(Verdict.TOO_LARGE, text)
     return Answer(Verdict.REFUSED, text)
+
+
+def _taken(response: requests.Response, body: bytes) -> Answer:
+    kind = response.headers.get("content-type", "")
+    if "html" in kind:  # the page of a proxy or a login
+        page = f"HTTP {response.status_code} with {kind}, as no receiver does"
+        return Answer(Verdict.TAKEN, page)
+    return taken(body)
+
+
+def words(response: requests.Response, body: bytes) -> str:
+    """Return the receiver's words: the message of a Status, or the text without HTML's tags."""
+    kind = response.headers.get("content-type", "")
+    if "protobuf" in kind:
+        try:
+            message: str = status_pb2.Status.FromString(body).message
+        except DecodeError:
+            return ""
+        return message
+    text = body.decode(errors="replace")
+    text = re.sub(r"<[^>]*>", " ", text)
+    return " ".join(text.split())
 
 
 def _body(response: requests.Response) -> bytes:
