@@ -21,8 +21,8 @@ certifi cffi charset_normalizer click click_didyoumean click_plugins click_repl 
 dotenv execnet fastapi flask google googleapis_common_protos greenlet grpc grpcio gunicorn gunicornc h11 hatch
 hatchling httpcore httpcore2 httptools httpx httpx2 idna iniconfig itsdangerous jinja2 kombu librt markupsafe mypy
 mypy_extensions mypyc normalizer opentelemetry packaging pathspec pip pip3 pluggy prompt_toolkit protobuf py
-pydantic pydantic_core pydoc pygmentize pygments pytest python python3 python_dateutil python_dotenv pyyaml redis
-requests ruff setuptools six starlette stubgen stubtest tests truststore types_gunicorn typing_extensions
+pydantic pydantic_core pydoc pygmentize pygments pytest python python3 python_dateutil python_dotenv
+python_json_logger pythonjsonlogger pyyaml redis requests ruff setuptools six starlette stubgen stubtest tests truststore types_gunicorn typing_extensions
 typing_inspection tzdata tzlocal urllib3 uv uvicorn uvloop uvx vine watchfiles wcwidth websockets werkzeug wheel
 wrapt xdist yaml
 """.split()

@@ -93,7 +93,7 @@ def test_only_deploy_names_an_endpoint() -> None:
 
 
 def test_no_private_environment_variable() -> None:
-    """The environment is read by standard names only: OTEL_*, and where the service listens or finds its queue.
+    """The environment is read by standard names only: OTEL_*, where the service listens or finds its queue, LOG_FORMAT.
 
     The doctor looks as well at what else decides over its way: names that Python, gRPC, requests and FastAPI define.
     """
@@ -114,7 +114,7 @@ def test_no_private_environment_variable() -> None:
                 names.add(str(key.value))
     assert {"HOST", "PORT"} <= service
     own = {name for name in service if not name.startswith("OTEL_")}
-    assert own <= {"HOST", "PORT", "REDIS_URL", "WEB_CONCURRENCY"}
+    assert own <= {"HOST", "LOG_FORMAT", "PORT", "REDIS_URL", "WEB_CONCURRENCY"}
     assert {name for name in doctor if not name.startswith("OTEL_")} == {
         "CURL_CA_BUNDLE",
         "FASTAPI_OTEL_AUTO_CONFIGURE",

@@ -13,10 +13,12 @@ from .fixtures import PACKAGE
 
 def run(code: str, **variables: str) -> list[str]:
     """Run code in a new process that has these OTEL_* variables and no others; return the lines it printed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LOG_"))}
+    # The tests read lines as the template writes them, whatever your log_lines.py does.
+    start = f"from {PACKAGE} import telemetry\nimport sys\nsys.modules['{PACKAGE}.log_lines'] = telemetry.log_format\n"
     offline = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"}
     done = subprocess.run(
-        [sys.executable, "-c", f"from {PACKAGE} import telemetry\n{textwrap.dedent(code)}"],
+        [sys.executable, "-c", start + textwrap.dedent(code)],
         env=clean | offline | variables,
         capture_output=True,
         text=True,

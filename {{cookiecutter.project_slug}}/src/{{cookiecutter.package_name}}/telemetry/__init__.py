@@ -15,12 +15,21 @@ settings.correct()
 
 from opentelemetry import _logs, metrics, propagate, trace
 
-from . import instrumentation, masking, propagation, providers, resource, start_line
+from . import (
+    instrumentation,
+    log_format,
+    masking,
+    propagation,
+    providers,
+    resource,
+    start_line,
+)
 #% if cookiecutter.framework == "fastapi"
 from .exceptions import RecordExceptions
 #% endif
 from .export import quiet
 from .log_format import TraceFormatter
+from .log_format import formatter as log_formatter
 from .masking import scrub
 from .process import draining, forks
 from .process.draining import DEADLINE_SECONDS
@@ -37,6 +46,7 @@ __all__ = [
 #% endif
     "TraceFormatter",
     "configure",
+    "log_formatter",
     "report",
     "scrub",
     "shutdown",
@@ -123,8 +133,9 @@ def report() -> None:
     if _reported:
         return
     _reported = True
-    for problem in settings.problems:
-        log.error("%s", problem)
+    for problem in [*settings.problems, log_format.problem()]:
+        if problem:
+            log.error("%s", problem)
 
 
 def shutdown() -> None:

@@ -11,8 +11,9 @@ from .tasks import app, process_transaction
 
 def run() -> None:
     """Work until SIGTERM or SIGINT. The exit status is not 0 if an error stops the worker."""
-    # Not Celery.worker_main(): it loses the exit status.
-    sys.argv = ["celery", "--app", f"{__package__}.tasks", "worker"]
+    telemetry.report()  # Celery warns before it sets up logging
+    # Not Celery.worker_main(): it loses the exit status. --quiet: its banner is no log line.
+    sys.argv = ["celery", "--quiet", "--app", f"{__package__}.tasks", "worker"]
     runpy.run_module("celery", run_name="__main__")
 
 

@@ -4,12 +4,14 @@ Without this such a message stops the worker, and often comes back after a resta
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from queue import Empty
 from typing import Any
 
+from celery.apps import worker as program
 from celery.exceptions import InvalidTaskError
 from celery.worker import request
 from celery.worker.consumer import Consumer
@@ -138,3 +140,23 @@ def one_line(record: logging.LogRecord) -> bool:
         record.args = (first % values[: first.count("%")],)
         record.exc_info = None
     return True
+
+
+def say(message: str, _file: object = None) -> None:
+    """Write what Celery says about its end as a log line.
+
+    Celery says it in a signal handler, where logging could wait for itself.
+    """
+    record = logging.makeLogRecord(
+        {
+            "name": program.__name__,
+            "levelname": "INFO",
+            "msg": message,
+        }
+    )
+    for handler in logging.getLogger().handlers[:1]:
+        line = handler.format(record)
+        os.write(1, f"{line}\n".encode())
+
+
+program.safe_say = say
