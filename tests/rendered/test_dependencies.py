@@ -34,6 +34,7 @@ DISTRIBUTIONS = {
     "opentelemetry.sdk": "opentelemetry-sdk",
     "opentelemetry.semconv": "opentelemetry-semantic-conventions",
     "opentelemetry.util.http": "opentelemetry-util-http",
+    "pythonjsonlogger": "python-json-logger",
 }
 INSTRUMENTATION = "opentelemetry-instrumentation-"
 

@@ -4,11 +4,15 @@ import shutil
 from pathlib import Path
 
 
+def copy(project: Path, folder: Path) -> Path:
+    """Copy a service's package into the folder, and return the copy."""
+    (source,) = (project / "src").iterdir()
+    return Path(shutil.copytree(source, folder / source.name))
+
+
 def grow(project: Path, folder: Path, imports: str = "", routes: str = "") -> str:
     """Copy a service's package into the folder, with imports and routes added to app.py; return it for PYTHONPATH."""
-    (source,) = (project / "src").iterdir()
-    shutil.copytree(source, folder / source.name)
-    app = folder / source.name / "app.py"
+    app = copy(project, folder) / "app.py"
     first = "from fastapi import FastAPI, WebSocketDisconnect\n"
     text = app.read_text()
     assert first in text

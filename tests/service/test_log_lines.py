@@ -1,6 +1,7 @@
 """With LOG_FORMAT=json every line of a running service is an object, whoever writes it; and text lines show the same."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from ..conftest import Projects
 from ..harness.receiver import Receiver
 from ..harness.redis import MAY_SKIP, Redis
-from ..harness.service import Service
+from ..harness.service import Service, clean_environment
 from ..harness.waiting import wait_until
-from .grown import grow
+from .grown import copy, grow
 from .test_queues import send
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,20 @@ async def told() -> str:
     warnings.warn("old way", DeprecationWarning, stacklevel=1)
     raise LookupError("no\\nstock")
 '''
+
+# What many teams write.
+THEIRS = """
+import json, logging, sys
+
+class Formatter(logging.Formatter):
+    def format(self, record):
+        return json.dumps({"msg": super().format(record)})
+
+def write_to_stdout():
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Formatter())
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+"""
 
 
 def objects(output: str) -> list[dict[str, Any]]:
@@ -100,3 +115,20 @@ def test_extra_warnings_and_exceptions_come_the_same_way(form: str, projects: Pr
     (failed,) = [line for line in lines if "exception" in line]
     assert failed["exception"].rstrip().endswith("LookupError: no\nstock")
     assert failed["trace_id"] == told["trace_id"]
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "celery"])
+def test_no_test_of_the_service_depends_on_how_a_line_looks(framework: str, projects: Projects, tmp_path: Path) -> None:
+    """With a formatter of the team's own in log_lines.py, and LOG_FORMAT set in the shell, the service's tests pass."""
+    project = projects("grpc", framework)
+    (copy(project, tmp_path) / "log_lines.py").write_text(THEIRS)
+    done = subprocess.run(
+        [project / ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests"],
+        cwd=project,
+        env=clean_environment() | {"PYTHONPATH": str(tmp_path), "LOG_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

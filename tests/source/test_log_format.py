@@ -118,5 +118,5 @@ def test_the_environment_chooses(
 ) -> None:
     """LOG_FORMAT is text or json; anything else is told, and text."""
     monkeypatch.setenv("LOG_FORMAT", value)
-    assert type(log_format.formatter()).__name__ == kind
+    assert type(log_format.log_formatter()).__name__ == kind
     assert log_format.problem() == problem

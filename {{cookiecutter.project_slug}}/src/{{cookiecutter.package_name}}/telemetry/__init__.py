@@ -28,8 +28,7 @@ from . import (
 from .exceptions import RecordExceptions
 #% endif
 from .export import quiet
-from .log_format import TraceFormatter
-from .log_format import formatter as log_formatter
+from .log_format import TraceFormatter, log_formatter
 from .masking import scrub
 from .process import draining, forks
 from .process.draining import DEADLINE_SECONDS

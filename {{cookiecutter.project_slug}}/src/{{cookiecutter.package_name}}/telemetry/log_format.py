@@ -112,7 +112,7 @@ class JsonLines(JsonFormatter):
         return json.dumps(readable)
 
 
-def formatter() -> logging.Formatter:
+def log_formatter() -> logging.Formatter:
     """Return the formatter that LOG_FORMAT chooses."""
     if os.environ.get("LOG_FORMAT") == "json":
         return JsonLines()
@@ -130,10 +130,11 @@ def problem() -> str:
 def write_to_stdout() -> None:
     """Write the root logger's records, from INFO on, and Python's warnings to standard output.
 
-    If the root logger already has handlers, they stay, and nothing is added.
+    LOG_FORMAT chooses their format: text, or json as in the manifests. If the root logger already
+    has handlers, they stay, and nothing is added.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter())
+    handler.setFormatter(log_formatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO)
     logging.captureWarnings(True)
     # At INFO they log every URL with its query string.

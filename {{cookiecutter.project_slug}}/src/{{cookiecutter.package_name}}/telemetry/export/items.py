@@ -40,7 +40,8 @@ def _span_name(span: ReadableSpan) -> str:
 
 def _span_memory(span: ReadableSpan) -> int:
     size = memory(span.attributes)
-    for part in (*span.events, *span.links):
+    parts: list[Any] = [*span.events, *span.links]
+    for part in parts:
         size += EVENT_BYTES + memory(part.attributes)
     if span.context and span.context.trace_state:  # a client may have sent it
         size += memory_inside(span.context.trace_state)

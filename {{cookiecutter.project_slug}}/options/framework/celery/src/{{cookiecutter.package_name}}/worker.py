@@ -7,17 +7,18 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from operator import itemgetter
 from queue import Empty
 from typing import Any
 
-from celery.apps import worker as program
 from celery.exceptions import InvalidTaskError
 from celery.worker import request
 from celery.worker.consumer import Consumer
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import DataError, RedisError
 
+program: Any = import_module("celery.apps.worker")  # its types lack safe_say
 log = logging.getLogger(__name__)
 DROPPED = "a message was dropped: %.200s"
 # The range of a time limit. A shorter one would kill the pool's process before it could report.
