@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .size import count, part, table
 
-LIMIT = 8_000  # of lines; a service that is much larger has gained what need not be in it
+LIMIT = 8_200  # of lines; a service that is much larger has gained what need not be in it
 
 
 def test_the_default_service_is_small(rendered: Callable[..., Path]) -> None:

@@ -1,5 +1,6 @@
-"""Removes secrets from an ended span, and cuts its texts where the SDK does not."""
+"""Removes secrets and values from an ended span, and cuts its texts where the SDK does not."""
 
+import re
 from typing import Any
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -8,9 +9,16 @@ from opentelemetry.trace import Status, StatusCode
 
 from .export.limits import SHORT_TEXT, SPAN_LENGTH, cut, limit
 from .masking import scrub, scrub_url
+from .sql import sanitized
 
 # The attributes that hold a URL or a query; http.* are the names of the old HTTP conventions.
 URL_ATTRIBUTES = frozenset({"url.full", "url.query", "http.url", "http.target"})
+# Those that hold a query to a database; the second is its name in the old conventions.
+QUERY_ATTRIBUTES = frozenset({"db.query.text", "db.statement"})
+# What SQLAlchemy adds to the text of an exception.
+SQL = re.compile(r"^\[SQL: (.*?)\]$", re.MULTILINE | re.DOTALL)
+PARAMETERS = re.compile(r"^\[parameters: .*", re.MULTILINE)
+SCRUBBED = URL_ATTRIBUTES | QUERY_ATTRIBUTES
 
 
 class _ScrubbedSpan(ReadableSpan):
@@ -35,7 +43,7 @@ def scrubbed(
     span: ReadableSpan,
     text_limit: int | None = None,
 ) -> ReadableSpan:
-    """Return the span with REDACTED for what URLs hide, and with its texts cut.
+    """Return the span with REDACTED for what URLs hide, ? for values in SQL, and its texts cut.
 
     The SDK has cut the attributes. This cuts the name, the status and the messages of exceptions to
     the same limit. With `text_limit` it cuts all texts to that, stack traces too.
@@ -47,7 +55,7 @@ def scrubbed(
         length = limit(SPAN_LENGTH)
     description = span.status.description or _raised(span)
     if description:
-        description = scrub(description[:length])
+        description = _clean(description[:length])
     copy = _ScrubbedSpan(
         name=_cut_name(span.name, length),
         context=span.context,
@@ -70,7 +78,7 @@ def scrubbed(
 
 def _is_clean(span: ReadableSpan) -> bool:
     """Return whether nothing is to scrub or to cut, as in most spans: a copy costs time."""
-    if not URL_ATTRIBUTES.isdisjoint(span.attributes or ()):
+    if not SCRUBBED.isdisjoint(span.attributes or ()):
         return False
     if span.events or span.status.description:
         return False
@@ -89,6 +97,19 @@ def _raised(span: ReadableSpan) -> str:
             message = str(attributes.get(EXCEPTION_MESSAGE, ""))
             return f"{kind}: {message}"
     return ""
+
+
+def _clean(text: str) -> str:
+    """Return the text of an exception or an event without secrets and values."""
+    if "[SQL: " in text:
+        text = SQL.sub(_without_values, text)
+        text = PARAMETERS.sub("[parameters: REDACTED]", text)
+    return scrub(text)
+
+
+def _without_values(found: re.Match[str]) -> str:
+    query = sanitized(found[1], system="")
+    return f"[SQL: {query}]"
 
 
 def _cut_name(name: object, length: int) -> str:
@@ -114,6 +135,9 @@ def _attributes(
             attributes[name] = scrub_url(f"?{value}").removeprefix("?")
         else:
             attributes[name] = scrub_url(value)
+    for name in QUERY_ATTRIBUTES.intersection(attributes):
+        system = attributes.get("db.system.name") or attributes.get("db.system", "")
+        attributes[name] = sanitized(str(attributes[name]), str(system))
     return attributes
 
 
@@ -130,7 +154,7 @@ def _event(
             value = cut(value, length)
         elif text_limit is not None:
             value = cut(value, text_limit)
-        attributes[name] = scrub(value) if isinstance(value, str) else value
+        attributes[name] = _clean(value) if isinstance(value, str) else value
     copy = _ScrubbedEvent(_cut_name(event.name, length), attributes, event.timestamp)
     copy.dropped_attributes = event.dropped_attributes
     return copy
