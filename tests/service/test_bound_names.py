@@ -35,18 +35,18 @@ ROUTES = """
 @app.get("/engine")
 async def use_engine() -> None:
     with ENGINE.connect() as connection:
-        connection.execute(text("select 1"))
+        connection.execute(text("select 'secret'"))
 
 
 @app.get("/async-engine")
 async def use_async_engine() -> None:
     async with ASYNC_ENGINE.connect() as connection:
-        await connection.execute(text("select 1"))
+        await connection.execute(text("select 'secret'"))
 
 
 @app.get("/function")
 async def use_function() -> None:
-    connect(":memory:").cursor().execute("select 1")
+    connect(":memory:").cursor().execute("select 'secret'")
 """
 SCOPES = {"/engine": "sqlalchemy", "/async-engine": "sqlalchemy", "/function": "sqlite3"}
 
@@ -83,3 +83,5 @@ def test_a_query_is_a_child_of_its_request(command: tuple[str, ...], path: str, 
         mine = [span for span in children if span.trace_id == requests[route].trace_id]
         queries = [span for span in mine if span.name.lower().startswith("select")]
         assert [span.parent_id for span in queries] == [requests[route].span_id], (route, mine, output)
+        assert [span.attributes["db.query.text"] for span in queries] == ["select ?"]
+    assert "secret" not in repr(receiver.spans)
