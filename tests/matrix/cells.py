@@ -77,7 +77,7 @@ CELLS = (
     _gunicorn("gunicorn-gthread-preload", "flask", "--preload"),
     _celery("celery-prefork", "prefork", 2, *WATCHED, RECYCLE_CHILDREN),
     _celery("celery-solo", "solo", 1, *ALONE),
-    Cell("asyncio-worker", "worker", ("payment-service",), 1, ALONE, ("process_transaction",)),
+    Cell("asyncio-worker", "worker", ("payment-service",), 1, ALONE, ("process transactions", "process_transaction")),
     *(_multiprocessing(*each) for each in product(("fork", "spawn", "forkserver"), ("pool", "process", "executor"))),
 )
 

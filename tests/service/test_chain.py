@@ -105,7 +105,7 @@ def test_one_request_is_one_trace_through_four_services(services: dict[str, Path
         def spans() -> list[Span]:
             return [span for receiver in receivers.values() for span in receiver.spans]
 
-        wait_until(lambda: len(spans()) >= 8, "the eight spans of the chain", 60, seen=spans)
+        wait_until(lambda: len(spans()) >= 9, "the nine spans of the chain", 60, seen=spans)
         for service in running.values():
             service.stop()
 
@@ -122,6 +122,7 @@ def test_one_request_is_one_trace_through_four_services(services: dict[str, Path
         ("the-flask", "process_transaction", "INTERNAL"),
         ("the-celery", "run process_transaction", "CONSUMER"),
         ("the-celery", "process_transaction", "INTERNAL"),
+        ("the-worker", "process transactions", "CONSUMER"),
         ("the-worker", "process_transaction", "INTERNAL"),
     ]
     assert {span.trace_id for span in spans()} == {chain[0].trace_id}

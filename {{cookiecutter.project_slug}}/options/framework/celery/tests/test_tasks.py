@@ -51,14 +51,28 @@ def finished(spans: InMemorySpanExporter) -> Callable[[int], list[ReadableSpan]]
     return wait
 
 
+NAMES = ("run process_transaction", "send process_transaction")
+
+
+def below_the_queue(spans: list[ReadableSpan]) -> list[ReadableSpan]:
+    """Return the spans of the task and its work, without the sender's."""
+    return [span for span in spans if span.kind is not SpanKind.PRODUCER]
+
+
 def test_a_task_belongs_to_the_trace_of_its_sender(finished: Callable[[int], list[ReadableSpan]]) -> None:
     """What sends a task, the task and the work in it are one trace, across the queue."""
-    with tracer.start_as_current_span("sender") as sender:
+    with tracer.start_as_current_span("sender"):
         tasks.process_transaction.delay(4999)
-    work, task = [span for span in finished(3) if span.name != "sender"]
+    spans = {span.name: span for span in finished(4)}
+    work, task, sender = (spans[name] for name in ("process_transaction", *NAMES))
+    assert sender.kind is SpanKind.PRODUCER
+    assert sender.parent == spans["sender"].context
+    assert sender.attributes is not None
+    assert sender.attributes["messaging.destination.name"] == "celery"
+    assert sender.context is not None
     assert (task.name, task.kind) == ("run process_transaction", SpanKind.CONSUMER)
     assert task.parent is not None
-    assert (task.parent.span_id, task.parent.is_remote) == (sender.get_span_context().span_id, True)
+    assert (task.parent.span_id, task.parent.is_remote) == (sender.context.span_id, True)
     assert (work.name, work.attributes) == ("process_transaction", {"payment.amount_cents": 4999})
     assert work.parent == task.context
 
@@ -67,8 +81,8 @@ def test_a_task_without_a_trace_begins_one(finished: Callable[[int], list[Readab
     """Each task that is sent outside of any trace has a trace of its own."""
     for amount in (1, 2):
         tasks.process_transaction.delay(amount)
-    roots = [span for span in finished(4) if span.parent is None]
-    assert [span.name for span in roots] == ["run process_transaction"] * 2
+    roots = [span for span in finished(6) if span.parent is None]
+    assert [span.name for span in roots] == ["send process_transaction"] * 2
     assert len({span.context.trace_id for span in roots if span.context}) == 2
 
 
@@ -82,7 +96,7 @@ def test_an_error_shows_on_its_spans(
 
     monkeypatch.setattr(transactions, "uuid4", fail)
     tasks.process_transaction.delay(1)
-    for span in finished(2):
+    for span in below_the_queue(finished(3)):
         assert span.status.status_code is StatusCode.ERROR
         assert span.events[0].attributes is not None
         assert span.events[0].attributes["exception.message"] == "ledger closed"
@@ -94,7 +108,7 @@ def test_an_error_shows_on_its_spans(
 def test_a_bad_amount_fails_the_task(finished: Callable[[int], list[ReadableSpan]], amount: object) -> None:
     """What is no amount fails, and the spans say why."""
     tasks.process_transaction.delay(amount)
-    for span in finished(2):
+    for span in below_the_queue(finished(3)):
         assert f"amount_cents must be a whole number from 0 to {2**63 - 1}, got {amount!r}" in str(
             span.status.description
         )
@@ -104,13 +118,15 @@ def test_a_retry_is_a_child_of_what_it_repeats(finished: Callable[[int], list[Re
     """A task that is tried again is one trace: the first attempt shows its error, the second none."""
 
     retried_once.delay()
-    first, second = finished(2)
+    first, second = [span for span in finished(4) if span.kind is SpanKind.CONSUMER]
+    again = next(span for span in finished(4) if span.parent == first.context)
     assert first.attributes is not None
     assert (first.status.status_code, first.attributes["error.type"]) == (StatusCode.ERROR, "RuntimeError")
     assert second.status.status_code is StatusCode.UNSET
     assert first.context is not None
     assert second.parent is not None
-    assert second.parent.span_id == first.context.span_id
+    assert again.context is not None
+    assert second.parent.span_id == again.context.span_id
 
 
 def test_a_task_that_is_run_in_place_is_a_child(spans: InMemorySpanExporter) -> None:
@@ -137,7 +153,7 @@ def test_baggage_comes_in_and_goes_out(
     token = context.attach(baggage.set_baggage("tenant.id", "acme"))
     tasks.process_transaction.delay(1)
     context.detach(token)
-    finished(1)
+    finished(2)
     assert seen["tenant"] == "acme"
     assert seen["baggage"] == "tenant.id=acme"
 
@@ -147,7 +163,7 @@ def test_a_log_record_knows_its_trace(
 ) -> None:
     """What is logged in a task carries the ids of the span that it was logged in."""
     tasks.process_transaction.delay(1)
-    work, _ = finished(2)
+    work, _ = below_the_queue(finished(3))
     (record,) = [log.log_record for log in logs.get_finished_logs() if "processed" in str(log.log_record.body)]
     assert work.context is not None
     assert (record.trace_id, record.span_id) == (work.context.trace_id, work.context.span_id)

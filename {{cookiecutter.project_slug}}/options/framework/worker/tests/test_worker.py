@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 from redis.exceptions import ConnectionError
 
 from .telemetry.fixtures import PACKAGE
@@ -64,26 +64,28 @@ def work_through(monkeypatch: pytest.MonkeyPatch, messages: Iterable[Any]) -> No
 def test_a_message_belongs_to_the_trace_of_its_sender(
     spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The work of a message is one span, and the context in the message its parent."""
+    """A message is a span with the work below it, and the context in the message is the parent."""
     work_through(monkeypatch, [json.dumps({"amount_cents": 4999} | CALLER)])
-    (work,) = spans.get_finished_spans()
+    work, message = spans.get_finished_spans()
     assert (work.name, work.attributes) == ("process_transaction", {"payment.amount_cents": 4999})
-    assert work.parent is not None
-    assert (trace.format_trace_id(work.parent.trace_id), work.parent.is_remote) == (TRACE_ID, True)
-    assert trace.format_span_id(work.parent.span_id) == SPAN_ID
+    assert work.parent == message.context
+    assert (message.name, message.kind) == ("process transactions", SpanKind.CONSUMER)
+    assert message.parent is not None
+    assert (trace.format_trace_id(message.parent.trace_id), message.parent.is_remote) == (TRACE_ID, True)
+    assert trace.format_span_id(message.parent.span_id) == SPAN_ID
 
 
 def test_what_is_sent_is_one_trace(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The span of send() is the parent of the work, across the queue."""
+    """The span of send() is the parent of the message's, across the queue."""
     queue = Queue()
     monkeypatch.setattr(server.Redis, "from_url", lambda _: queue)
     server.send(4999)
     work_through(monkeypatch, queue)
-    sent, work = spans.get_finished_spans()
-    assert (sent.name, sent.parent, work.name) == ("send", None, "process_transaction")
+    sent, _, message = spans.get_finished_spans()
+    assert (sent.name, sent.kind, sent.parent) == ("send transactions", SpanKind.PRODUCER, None)
     assert sent.context is not None
-    assert work.parent is not None
-    assert (work.parent.trace_id, work.parent.span_id) == (sent.context.trace_id, sent.context.span_id)
+    assert message.parent is not None
+    assert (message.parent.trace_id, message.parent.span_id) == (sent.context.trace_id, sent.context.span_id)
 
 
 def test_messages_without_a_trace_begin_one_each(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +94,7 @@ def test_messages_without_a_trace_begin_one_each(spans: InMemorySpanExporter, mo
     strange: list[object] = ["", "00-1-2-3", 5, [], None]
     messages += [{"amount_cents": 3, "traceparent": parent} for parent in strange]
     work_through(monkeypatch, map(json.dumps, messages))
-    first, *others = spans.get_finished_spans()
+    first, *others = [span for span in spans.get_finished_spans() if span.kind is SpanKind.CONSUMER]
     assert first.parent is not None
     assert [span.parent for span in others] == [None] * 6
     assert len({span.context.trace_id for span in others if span.context}) == 6
@@ -109,20 +111,22 @@ def test_no_trace_is_left_behind() -> None:
 
 
 def test_an_error_shows_on_its_span(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The span of work that fails has the status ERROR and holds the exception; the next message is handled."""
+    """The spans of work that fails have the status ERROR and hold the exception; the next message is handled."""
     monkeypatch.setattr(transactions, "uuid4", iter([]).__next__)
     work_through(monkeypatch, [json.dumps({"amount_cents": 1} | CALLER), '{"amount_cents": 2}'])
-    failed, also = spans.get_finished_spans()
-    assert (failed.status.status_code, also.status.status_code) == (StatusCode.ERROR, StatusCode.ERROR)
-    assert failed.events[0].attributes is not None
-    assert failed.events[0].attributes["exception.type"] == "StopIteration"
+    failed = spans.get_finished_spans()
+    assert len(failed) == 4
+    for span in failed:
+        assert span.status.status_code is StatusCode.ERROR
+        assert span.events[0].attributes is not None
+        assert span.events[0].attributes["exception.type"] == "StopIteration"
 
 
 @pytest.mark.parametrize("amount", [-1, 49.99, "4999", True, None, 2**63])
 def test_a_bad_amount_is_an_error(spans: InMemorySpanExporter, amount: object) -> None:
-    """What is no amount is dropped, and the span says why."""
+    """What is no amount is dropped, and the spans say why."""
     asyncio.run(worker.handle(json.dumps({"amount_cents": amount})))
-    (work,) = spans.get_finished_spans()
+    work, _ = spans.get_finished_spans()
     assert f"amount_cents must be a whole number from 0 to {2**63 - 1}, got {amount!r}" in str(work.status.description)
 
 
@@ -151,7 +155,7 @@ def test_what_is_no_message_is_logged(
     assert [record.severity_text for record in records] == ["ERROR", "INFO"]
     assert "no JSON object" in str(records[0].body)
     assert len(str(records[0].body)) < 250
-    assert len(spans.get_finished_spans()) == 1
+    assert len(spans.get_finished_spans()) == 2
 
 
 @pytest.mark.parametrize("text", ["\ud800", "k=\ud800", "a\r\nb", "\x1b[31m", "k=\u2028"], ids=ascii)
@@ -184,7 +188,7 @@ def test_no_error_of_the_work_stops_the_worker(
 
     monkeypatch.setattr(transactions, "uuid4", fail_once)
     work_through(monkeypatch, ['{"amount_cents": 1}', '{"amount_cents": 2}'])
-    failed, good = spans.get_finished_spans()
+    failed, _, good, _ = spans.get_finished_spans()
     assert (failed.status.status_code is StatusCode.ERROR) == issubclass(error, Exception)
     assert good.status.status_code is StatusCode.UNSET
 
@@ -203,7 +207,7 @@ def test_cancelling_is_no_error_of_the_work(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_queue_may_go_away(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
     """While Redis cannot be reached the worker waits, and then goes on."""
     work_through(monkeypatch, [ConnectionError("gone"), '{"amount_cents": 1}', ConnectionError("again")])
-    assert [span.name for span in spans.get_finished_spans()] == ["process_transaction"]
+    assert [span.name for span in spans.get_finished_spans()] == ["process_transaction", "process transactions"]
 
 
 def test_baggage_comes_in_and_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import json
 
 from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind
 from redis import Redis
 
 from . import telemetry
-from .worker import QUEUE, REDIS_URL, work
+from .worker import QUEUE, REDIS_URL, messaging_attributes, work
 
 
 def run() -> None:
@@ -20,10 +21,15 @@ def send(amount_cents: int) -> None:
     telemetry.configure()
     try:
         tracer = trace.get_tracer(__name__)
-        with tracer.start_as_current_span("send"), Redis.from_url(REDIS_URL) as redis:
+        with tracer.start_as_current_span(
+            f"send {QUEUE}",
+            kind=SpanKind.PRODUCER,
+            attributes=messaging_attributes("send"),
+        ):
             message: dict[str, object] = {"amount_cents": amount_cents}
             propagate.inject(message)
-            redis.rpush(QUEUE, json.dumps(message))
+            with Redis.from_url(REDIS_URL) as redis:
+                redis.rpush(QUEUE, json.dumps(message))
     except Exception as error:  # noqa: BLE001, a sentence is clearer than a traceback
         url = telemetry.scrub(REDIS_URL)
         raise SystemExit(f"nothing was sent; REDIS_URL is {url}: {error}") from None

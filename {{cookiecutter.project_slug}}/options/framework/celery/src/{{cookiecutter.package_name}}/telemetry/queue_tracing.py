@@ -1,11 +1,14 @@
 """Carries a trace through the queue, from the sender of a task into the task itself.
 
-hand_over(), begin() and end() are receivers of signals: Celery calls them by keyword arguments.
+The sender has a span of kind PRODUCER, and the task one of kind CONSUMER below it. hand_over(),
+begin() and end() are receivers of signals: Celery calls them by keyword arguments.
 """
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import wrapt
 from opentelemetry import context, propagate, trace
 from opentelemetry.semconv._incubating.attributes import messaging_attributes as messaging
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
@@ -19,13 +22,43 @@ def trace_tasks(signals: Any) -> None:
 
     Call it after configure() is connected to task_prerun: Celery calls receivers in that order.
     """
+    wrapt.wrap_function_wrapper("celery.app.base", "Celery.send_task", _send)
     signals.before_task_publish.connect(hand_over)
     signals.task_prerun.connect(begin)
     signals.task_postrun.connect(end)
 
 
-def hand_over(headers: dict[str, Any], **_: Any) -> None:
+def _send(
+    send_task: Callable[..., Any],
+    _app: object,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Send a task inside a span. If it cannot be sent, the span has the error."""
+    name = args[0] if args else kwargs.get("name")
+    attributes = {
+        messaging.MESSAGING_SYSTEM: "celery",
+        messaging.MESSAGING_OPERATION_NAME: "send",
+        messaging.MESSAGING_OPERATION_TYPE: "send",
+    }
+    with tracer.start_as_current_span(
+        f"send {name}",
+        kind=SpanKind.PRODUCER,
+        attributes=attributes,
+    ):
+        return send_task(*args, **kwargs)
+
+
+def hand_over(
+    headers: dict[str, Any],
+    routing_key: str | None = None,
+    **_: Any,
+) -> None:
     """Write the sender's trace context and baggage into the headers of a message."""
+    span = trace.get_current_span()
+    span.set_attribute(messaging.MESSAGING_MESSAGE_ID, _printable(headers.get("id")))
+    if routing_key:
+        span.set_attribute(messaging.MESSAGING_DESTINATION_NAME, routing_key)
     propagate.inject(headers)
 
 
