@@ -11,7 +11,7 @@ import pytest
 from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Link, SpanContext, TraceFlags, TraceState
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
 from .conftest import NAME
 
@@ -94,6 +94,17 @@ def end(tracer: Any, shape: str, number: int) -> None:
     elif shape == "events":
         for event in range(128):
             span.add_event(f"{number}", {f"{event}": f"{number:200}"})
+    elif shape == "event names":
+        for event in range(128):
+            span.add_event(f"{event:2000}")
+    elif shape == "keys":
+        span.set_attributes({f"{number}{key:2000}": 1 for key in range(100)})
+    elif shape == "name":
+        span.update_name("\N{PILE OF POO}" * 4090)
+        span.set_status(Status(StatusCode.ERROR, "\N{PILE OF POO}" * 4090))
+    elif shape == "states of links":
+        for link in range(20):
+            span.add_link(SpanContext(1, 1, True, TraceFlags(1), wide_state(link)))
     elif shape == "links":
         for link in range(128):
             span.add_link(SpanContext(1, 1, True), {f"{link}": f"{number:200}"})
@@ -101,6 +112,7 @@ def end(tracer: Any, shape: str, number: int) -> None:
 
 
 SHAPES = ["list", "bytes", "mapping", "attributes", "emoji", "events", "links", "trace state"]
+SHAPES += ["event names", "keys", "name", "states of links"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -185,3 +197,59 @@ def test_a_flush_ends_in_time(tracer: Any, receiver: Any) -> None:
     assert tracer.span_processor.force_flush(10_000)
     assert receiver.taken == 1
     in_any_case.cancel()
+
+
+def test_flushes_at_once_all_see_the_end(tracer: Any, receiver: Any) -> None:
+    """Four threads that flush together are each told that everything was sent."""
+    receiver.is_back.set()
+    results: list[bool] = []
+    for _ in range(10):
+        tracer.start_span("work").end()
+        threads = [
+            threading.Thread(target=lambda: results.append(tracer.span_processor.force_flush(10_000))) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    assert results == [True] * 40
+
+
+def test_a_lock_may_be_taken_twice(telemetry: Any) -> None:
+    """A signal handler or the garbage collector may end a span in the middle of counting one."""
+    backlog = telemetry.outage.Backlog(10)
+    sender = telemetry.sending.Sender(telemetry.items.SPANS, print)
+    items = module("export.limits").LargeItems()
+    for lock in (backlog._lock, sender._lock, items._lock):
+        assert lock.acquire(timeout=1)
+        assert lock.acquire(timeout=1)
+
+
+def test_a_child_counts_anew(telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the parent holds is no longer counted after a fork, and is not taken off again when it goes."""
+    items = module("export.limits").LargeItems()
+    of_parent, of_child = Away(telemetry.answers), Away(telemetry.answers)
+    assert items.reserve(of_parent, 5000, 10_000)
+    items.renew()
+    assert items.reserve(of_child, 6000, 10_000)
+    del of_parent
+    assert items.bytes == 6000
+    del of_child
+    assert items.bytes == 0
+
+
+def test_a_body_may_be_anything(telemetry: Any) -> None:
+    """A list that is in itself has an end, shared lists count once, and an object that has no size counts nothing."""
+
+    class Sizeless:
+        def __sizeof__(self) -> int:
+            raise ValueError
+
+    cycle: list[Any] = [Sizeless()]
+    cycle.append({"cycle": cycle})
+    shared: list[Any] = ["x" * 1000] * 10
+    for _ in range(12):
+        shared = [shared] * 10
+    memory_inside = module("export.limits").memory_inside
+    assert 0 < memory_inside([cycle]) < 10_000
+    assert memory_inside([shared]) < 100_000

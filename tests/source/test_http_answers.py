@@ -54,6 +54,9 @@ class Adapter(BaseAdapter):
             "HTTP 400: Why, no such tenant",
         ),
         (400, PROTOBUF, b"\xff\xff", "REFUSED", "HTTP 400: Why"),
+        (400, "text/html", b"<h1>Request Header Or Cookie Too Large", "REFUSED", "HTTP 400: Why, Request Header"),
+        (400, "text/plain", b"invalid: http.request.body.size", "REFUSED", "HTTP 400: Why, invalid"),
+        (400, "text/plain", b"-" * 1_000_000, "REFUSED", "HTTP 400: Why, ---"),
         (413, "text/html", b"<h1>Payload</h1>\n<p>No</p>", "TOO_LARGE", "HTTP 413: Why, Payload No"),
         (500, "text/plain", b"\xff", "REFUSED", "HTTP 500: Why, \ufffd"),
         (503, "text/plain", b"the queue has no size left", "AGAIN", "HTTP 503: Why, the queue"),
@@ -73,4 +76,5 @@ def test_an_answer_is_read(
 
     answer = sys.modules[f"{NAME}.export.answers"].ask(export, None)
     assert answer.verdict.name == verdict
+    assert len(answer.text) < 20_000
     assert answer.text.startswith(text)

@@ -93,8 +93,41 @@ def test_json_shows_what_cannot_be_shown(log_format: Any) -> None:
 
 def test_the_ids_are_the_spans(log_format: Any) -> None:
     """A field of that name does not take the place of the id, and outside a span there is none."""
-    assert json.loads(line(log_format.JsonLines(), trace_id="mine"))["trace_id"] == IDS["trace_id"]
+    fields = json.loads(line(log_format.JsonLines(), trace_id="mine", level="forged", time="never"))
+    assert (fields["trace_id"], fields["extra.trace_id"]) == (IDS["trace_id"], "mine")
+    assert (fields["level"], fields["extra.level"]) == ("WARNING", "forged")
+    assert fields["time"] != "never"
     assert "span_id" not in json.loads(line(log_format.JsonLines(), within=False))
+
+
+def test_a_message_of_a_client_forges_nothing(log_format: Any) -> None:
+    """A mapping for a message is its text: its fields are not the record's."""
+    payload = {"levelname": "CRITICAL", "name": "billing", "message": "forged", "trace_id": "ff", "exc_info": "x"}
+    fields = json.loads(line(log_format.JsonLines(), payload, within=False))
+    assert (fields["level"], fields["logger"], fields["message"]) == ("WARNING", "shop", str(payload))
+    assert {*fields} == {"level", "logger", "message", "time"}
+
+
+CYCLE: dict[str, Any] = {}
+CYCLE["me"] = CYCLE
+DEEP: list[Any] = []
+for _ in range(5000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{(1, 2): 3}, {b"a": b"b"}, CYCLE, DEEP, Unprintable()],
+    ids=["tuple", "bytes", "cycle", "depth", "unprintable"],
+)
+def test_nothing_in_extra_costs_the_line(value: object, log_format: Any) -> None:
+    """Keys that are no texts, cycles, depth and objects that raise: message and exception are there in either form."""
+    text = line(log_format.TraceFormatter(log_format.TEXT), bad=value, good=1)
+    assert "sold out" in text
+    assert "good=1" in text
+    fields = json.loads(line(log_format.JsonLines(), bad=value, good=1, exc_info=raised()))
+    assert (fields["message"], fields["level"]) == ("sold out", "WARNING")
+    assert fields["exception"].endswith("LookupError: no\nstock")
 
 
 def test_text_shows_extra_too(log_format: Any) -> None:

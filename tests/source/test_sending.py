@@ -1,5 +1,6 @@
 """What a receiver answers decides what becomes of a batch: seen on answers that no network delays."""
 
+import importlib
 import logging
 import os
 import threading
@@ -16,6 +17,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMet
 from opentelemetry.sdk.resources import Resource
 
 from ..harness.waiting import wait_until
+from .conftest import NAME
 
 Parts = Any
 
@@ -496,3 +498,68 @@ def test_items_are_sent_a_few_a_few_at_a_time(telemetry: Parts, monkeypatch: pyt
     assert parts([0] * 512) == [[0] * 512]
     assert parts([4, 4, 4, 50, 0, 4, 1])[::-1] == [[4, 4], [4], [50], [0, 4, 1]]
     assert parts([]) == [[]]
+
+
+@pytest.mark.parametrize("words", ["-" * 20_000, "<" * 20_000, "'" * 20_000, "abcdef" * 4000])
+def test_a_receivers_words_take_no_time(telemetry: Parts, words: str, caplog: pytest.LogCaptureFixture) -> None:
+    """However long they are and whatever they consist of, the line comes at once and is short."""
+    sending, _ = sender(telemetry, lambda _: ("REFUSED", f"HTTP 400: {words}"))
+    began = time.monotonic()
+    sending.send([[1]], 0.0)
+    assert time.monotonic() - began < 1
+    assert len(caplog.records[0].getMessage()) < 500
+
+
+def refused(text: str, _: list[Any]) -> tuple[str, str]:
+    """Refuse whatever comes, in these words."""
+    return "REFUSED", text
+
+
+def test_a_secret_is_masked_before_it_is_cut(
+    telemetry: Parts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver may repeat a key just where the line ends: no part of it is shown."""
+    masking = importlib.import_module(f"{NAME}.masking")
+    monkeypatch.setattr(masking, "_known", {"sk-live-0123456789abcdefghijkl"})
+    for before in range(150, 200):
+        text = "x" * before + " sk-live-0123456789abcdefghijkl"
+        sending, _ = sender(telemetry, partial(refused, text))
+        sending.send([[1]], 0.0)
+    assert len(caplog.records) == 50
+    assert not any("sk-live-01" in record.getMessage() for record in caplog.records)
+
+
+def test_the_end_asks_no_batch_in_vain(
+    telemetry: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twenty batches wait for a receiver that is slow to say no: the end comes in time, and all are counted."""
+    monkeypatch.setattr(telemetry.retrying, "END_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(telemetry.retrying, "ISOLATE_AFTER_SECONDS", 0.0)
+
+    def answer(_: list[int]) -> tuple[str, str]:
+        time.sleep(0.2)
+        return "AGAIN", "UNAVAILABLE"
+
+    exporter = telemetry.retrying.RetryingExporter(Receiver(telemetry, answer), spans(telemetry))
+    exporter._waiting = [telemetry.retrying._Batch([[number]]) for number in range(20)]
+    began = time.monotonic()
+    exporter.shutdown()
+    assert time.monotonic() - began < 1.5
+    assert caplog.records[-1].getMessage() == "20 spans dropped since the start"
+
+
+@pytest.mark.usefixtures("short_outage")
+def test_a_kept_point_keeps_no_other(telemetry: Parts) -> None:
+    """A delta that waits does not hold the thousand cumulative points of its export."""
+    delta: dict[type, AggregationTemporality] = {Counter: AggregationTemporality.DELTA}
+    provider = MeterProvider([reader := InMemoryMetricReader(delta)], shutdown_on_exit=False)
+    counter = provider.get_meter("t").create_counter("delta")
+    total = provider.get_meter("t").create_up_down_counter("total")
+    for number in range(1000):
+        total.add(1, {"number": number})
+    exporter = metric_exporter(telemetry, Receiver(telemetry, lambda _: ("AGAIN", "503: away")))
+    counter.add(1)
+    exporter.export(reader.get_metrics_data())
+    kept = [point for point in exporter.export.__self__._unsent if point.metric.name == "delta"]
+    (point,) = kept
+    assert (point.resource.scope_metrics, point.scope.metrics, point.metric.data.data_points) == ((), (), ())

@@ -4,6 +4,7 @@ LOG_FORMAT=text is for people, and the default. LOG_FORMAT=json is for machines:
 sets it.
 """
 
+import copy
 import json
 import logging
 import os
@@ -34,6 +35,18 @@ FIELDS = {
     "exc_info": "exception",
     "stack_info": "stack",
 }
+# Fields of `extra` that would take the place of one of ours.
+CLASHES = {
+    name: f"extra.{name}"
+    for name in (
+        "level",
+        "logger",
+        "exception",
+        "stack",
+        "trace_id",
+        "span_id",
+    )
+}
 # What logging itself and servers add to a record. Everything else is from the `extra` of a call.
 NOT_EXTRA = frozenset(RESERVED_ATTRS) | {"color_message", "websocket"}
 
@@ -59,6 +72,14 @@ def _ids() -> dict[str, str]:
     }
 
 
+def _shown(value: object) -> str:
+    """Return how a value is written in code, or its type if it cannot be written."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001, an object may raise anything
+        return f"<{type(value).__name__}>"
+
+
 class TraceFormatter(logging.Formatter):
     """Adds the `extra` of a call, and trace_id and span_id if it was made inside a span.
 
@@ -81,7 +102,7 @@ class TraceFormatter(logging.Formatter):
         parts = [super().formatMessage(record)]
         for name, value in vars(record).items():
             if name not in NOT_EXTRA:
-                parts.append(f"{name}={value!r}")
+                parts.append(f"{name}={_shown(value)}")
         for name, hexadecimal in _ids().items():
             parts.append(f"{name}={hexadecimal}")
         line = " ".join(parts)
@@ -94,10 +115,18 @@ class JsonLines(JsonFormatter):
     def __init__(self) -> None:
         super().__init__(
             ["levelname", "name", "message"],
-            rename_fields=FIELDS,
+            rename_fields=FIELDS | CLASHES,
             reserved_attrs=[*NOT_EXTRA],
             timestamp="time",  # in UTC
         )
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line. A message that is a mapping is a text: it may come from outside."""
+        if isinstance(record.msg, dict):
+            record = copy.copy(record)
+            record.msg = _shown(record.msg)
+            record.args = None
+        return super().format(record)
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Add the ids; a field of `extra` does not take their place."""
@@ -105,7 +134,13 @@ class JsonLines(JsonFormatter):
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         """Return the object. JSON has no numbers for NaN and infinity: their names stand there."""
-        line = super().jsonify_log_record(log_data)
+        try:
+            line = super().jsonify_log_record(log_data)
+        except (TypeError, ValueError, RecursionError):  # what JSON cannot hold is a text
+            shown = {}
+            for name, value in log_data.items():
+                shown[str(name)] = value if isinstance(value, str) else _shown(value)
+            line = json.dumps(shown)
         if "NaN" not in line and "Infinity" not in line:
             return line
         readable = json.loads(line, parse_constant=str)

@@ -62,22 +62,17 @@ class _BoundedProcessor:
         if millis is None:
             millis = FLUSH_MILLIS
         end = time.monotonic() + millis / 1000
-        if not self._ends_before(end):
+        if not _ends_before(self._flushing, end):
             return False
         results: list[bool] = []
 
         def run() -> None:
             results.append(flush())
 
-        self._flushing = threading.Thread(target=run, daemon=True)
-        self._flushing.start()
-        return self._ends_before(end) and results == [True]
-
-    def _ends_before(self, end: float) -> bool:
-        if self._flushing.is_alive():
-            left = end - time.monotonic()
-            self._flushing.join(max(0.0, left))
-        return not self._flushing.is_alive()
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self._flushing = thread
+        return _ends_before(thread, end) and results == [True]
 
     def _tell_item_added(self) -> None:
         if self._retrying:
@@ -90,6 +85,14 @@ class _BoundedProcessor:
     def _tell_shutdown(self) -> None:
         if self._retrying:
             self._retrying.prepare_shutdown()
+
+
+def _ends_before(thread: threading.Thread, end: float) -> bool:
+    """Wait for a thread until then, by time.monotonic(); return whether it has ended."""
+    if thread.is_alive():
+        left = end - time.monotonic()
+        thread.join(max(0.0, left))
+    return not thread.is_alive()
 
 
 class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):

@@ -17,8 +17,8 @@ class Throttle:
         now = time.monotonic()
         for other, logged_at in [*self._last.items()]:
             if now - logged_at >= self._seconds:
-                del self._last[other]
-        if kind in self._last or len(self._last) == MAX_KINDS:
+                self._last.pop(other, None)  # a signal handler may come between
+        if kind in self._last or len(self._last) >= MAX_KINDS:
             return False
         self._last[kind] = now
         return True

@@ -10,11 +10,13 @@ import enum
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from ..masking import mask
 
 DecodeError: Any = import_module("google.protobuf.message").DecodeError  # it has no types
 
@@ -23,7 +25,7 @@ MENTIONS_SIZE = re.compile(
     r"""
     larger\ than
     | too\ (large|big|long)
-    | \bsize\b
+    | (?<![.\w])size\b      # not http.request.body.size
     | exceeds\ (the\ )?(max|limit)
     | status:\ 413          # a proxy's answer to gRPC
     """,
@@ -93,6 +95,8 @@ def ask(export: Callable[[Any], Any], data: Any) -> Answer:
     finally:
         _this_thread.is_asking = False
     answer: Answer | None = _this_thread.answer
+    if answer and answer.text:  # it may repeat a secret; lines have only the beginning of it
+        answer = replace(answer, text=mask(answer.text))
     if succeeded:
         return answer or Answer(Verdict.TAKEN)
     return answer or Answer(Verdict.UNSENT, problem)

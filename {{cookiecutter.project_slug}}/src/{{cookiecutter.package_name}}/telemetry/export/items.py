@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 
 from opentelemetry.metrics import Counter, Meter
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv._incubating.metrics import otel_metrics
+from opentelemetry.trace import SpanContext
 
 from .limits import EVENT_BYTES, memory, memory_inside
 
@@ -39,13 +41,20 @@ def _span_name(span: ReadableSpan) -> str:
 
 
 def _span_memory(span: ReadableSpan) -> int:
-    size = memory(span.attributes)
-    parts: list[Any] = [*span.events, *span.links]
-    for part in parts:
-        size += EVENT_BYTES + memory(part.attributes)
-    if span.context and span.context.trace_state:  # a client may have sent it
-        size += memory_inside(span.context.trace_state)
-    return size
+    size = memory(span.attributes) + getsizeof(span.name)
+    if span.status.description:
+        size += getsizeof(span.status.description)
+    for event in span.events:
+        size += EVENT_BYTES + getsizeof(event.name) + memory(event.attributes)
+    for link in span.links:
+        size += EVENT_BYTES + memory(link.attributes) + _state_memory(link.context)
+    return size + _state_memory(span.context)
+
+
+def _state_memory(context: SpanContext | None) -> int:
+    if not context or not context.trace_state:
+        return 0
+    return memory_inside(context.trace_state)  # a client may have sent it
 
 
 def _record_name(record: ReadableLogRecord) -> str:

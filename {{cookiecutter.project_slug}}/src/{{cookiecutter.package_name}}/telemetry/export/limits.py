@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from sys import getsizeof
 from typing import Any
@@ -19,9 +20,10 @@ WHOLE_BYTES = 32 * 1024 * 1024
 ALL_BYTES = 64 * 1024 * 1024
 CUT_TEXT = 1024
 SMALL_BYTES = 4096  # an item of less is small
-# What OpenTelemetry and Python need for one event, and for one attribute beside its value.
+# What OpenTelemetry and Python need for one event, and for one attribute beside name and value.
 EVENT_BYTES = 512
-ATTRIBUTE_BYTES = 100
+ATTRIBUTE_BYTES = 50
+ENTRY_BYTES = 120  # the same for a mapping inside, which may keep an order
 
 FLAT = frozenset({bool, bytes, float, int, str})
 
@@ -42,9 +44,10 @@ def memory(attributes: Any) -> int:
     """Return about how many bytes of memory attributes take."""
     if not attributes:
         return 0
-    values = attributes.copy().values()  # a dict is faster than the SDK's mappings
+    items = attributes.copy()  # a dict is faster than the SDK's mappings
+    values = items.values()
     size = ATTRIBUTE_BYTES * len(values)
-    size += sum(map(getsizeof, values))
+    size += sum(map(getsizeof, items)) + sum(map(getsizeof, values))
     if FLAT.issuperset(map(type, values)):
         return size
     return size + sum(map(memory_inside, values))
@@ -53,29 +56,43 @@ def memory(attributes: Any) -> int:
 def memory_inside(value: Any) -> int:
     """Return about how many bytes of memory the items of a list or a mapping take."""
     size = 0
+    seen = set()  # a list may be in itself, or in another more than once
     rest = [value]
     while rest:
         outer = rest.pop()
         items: list[Any] = []
+        if id(outer) in seen:
+            continue
         if isinstance(outer, Mapping):
             items = [*outer, *outer.values()]
-            size += ATTRIBUTE_BYTES * len(outer)
-        elif isinstance(outer, (list, tuple)):
+            size += ENTRY_BYTES * len(outer)
+        elif isinstance(outer, (list, tuple, deque)):
             items = [*outer]
-        size += sum(map(getsizeof, items))
+        if items:
+            seen.add(id(outer))
+        size += sum(map(_size, items))
         rest += items
     return size
+
+
+def _size(value: Any) -> int:
+    try:
+        return getsizeof(value)
+    except Exception:  # noqa: BLE001, a log body may be any object
+        return 0
 
 
 class LargeItems:
     """Counts the memory of the large items that wait."""
 
     def __init__(self) -> None:
-        self.bytes = 0
+        self._generation = 0
         self.renew()
 
     def renew(self) -> None:
-        """Renew the lock, in a forked child: a thread of the parent may hold it."""
+        """Begin anew, in a forked child: a thread of the parent may hold the lock, or an item."""
+        self.bytes = 0
+        self._generation += 1
         # Reentrant: the garbage collector may call _release() while this thread is in reserve().
         self._lock = threading.RLock()
 
@@ -95,9 +112,12 @@ class LargeItems:
             if self.bytes + size > most:
                 return False
             self.bytes += size
-        weakref.finalize(owner, self._release, size).atexit = False
+        release = weakref.finalize(owner, self._release, size, self._generation)
+        release.atexit = False
         return True
 
-    def _release(self, size: int) -> None:
+    def _release(self, size: int, generation: int) -> None:
+        if generation != self._generation:  # the parent has counted it
+            return
         with self._lock:
             self.bytes -= size

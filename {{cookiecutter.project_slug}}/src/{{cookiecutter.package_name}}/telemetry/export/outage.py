@@ -55,7 +55,8 @@ class Backlog:
         self.unsent = 0
         self.lost = 0
         self._queued = 0
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or the garbage collector may end a span while we count one.
+        self._lock = threading.RLock()
 
     @property
     def queue_is_full(self) -> bool:
@@ -101,6 +102,11 @@ class Outage:
         self._since: float | None = None  # None while the receiver is there
         self._last_line = 0.0
         self._lost_before = 0
+
+    @property
+    def lasts(self) -> bool:
+        """Return whether the receiver has taken nothing since an attempt that failed."""
+        return self._since is not None
 
     def failed(self, answer: Answer, first_tried: float) -> None:
         """Note that a batch was not taken, which was tried for the first time at `first_tried`."""

@@ -143,11 +143,16 @@ def _wait(seconds: float) -> None:
 def points(data: sdk.MetricsData) -> Iterator[Point]:
     """Yield each data point of the SDK's nested metrics, without those that cannot be sent."""
     for resource_metrics in data.resource_metrics:
-        resource = repaired_resource(resource_metrics)
-        for scope_metrics in resource.scope_metrics:
-            scope = repaired_scope(scope_metrics)
-            for metric in scope.metrics:
-                owner = repaired_metric(metric)
+        # The owners without what they own: one point that is kept must not keep all others.
+        resource = replace(repaired_resource(resource_metrics), scope_metrics=())
+        for scope_metrics in resource_metrics.scope_metrics:
+            scope = replace(repaired_scope(scope_metrics), metrics=())
+            for metric in scope_metrics.metrics:
+                kind: Any = metric.data
+                owner = replace(
+                    repaired_metric(metric),
+                    data=replace(kind, data_points=()),
+                )
                 for value in metric.data.data_points:
                     point = repaired_point(value, metric.name)
                     if point:

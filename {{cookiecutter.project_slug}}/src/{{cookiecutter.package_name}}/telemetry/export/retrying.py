@@ -202,8 +202,11 @@ class RetryingExporter:
             with self._one_sends:
                 if not self._waiting:
                     return 0.0
-                batch = min(self._waiting, key=self._due)
                 began = time.monotonic()
+                if began >= self._ends_at and self._sender.outage.lasts:
+                    self._drop_all()
+                    return 0.0
+                batch = min(self._waiting, key=self._due)
                 pause = self._due(batch) - began
                 if pause > 0:
                     return pause
@@ -229,6 +232,12 @@ class RetryingExporter:
     def _drop(self, batch: _Batch, answer: Answer) -> None:
         """Drop what is left of a batch."""
         self._sender.drop(remove_all(batch.parts), answer)
+
+    def _drop_all(self) -> None:
+        """Drop what waits at the end of the process, without asking the receiver for each batch."""
+        for batch in self._waiting:
+            self._drop(batch, Answer(Verdict.ENDING, "the receiver is away"))
+        self._waiting.clear()
 
     def _due(self, batch: _Batch) -> float:
         """Return when the batch is sent next, by time.monotonic()."""
@@ -269,10 +278,10 @@ class RetryingExporter:
 
     def _forget(self) -> None:
         """Forget what waits, in a forked child: the parent sends it."""
-        self._waiting.clear()
+        self.large_items.renew()  # first: what is forgotten below is released there
         self._backlog.renew()
         self._sender.renew()
-        self.large_items.renew()
+        self._waiting.clear()
         self._one_sends = threading.Lock()
 
     def _export(self, part: Part) -> Any:

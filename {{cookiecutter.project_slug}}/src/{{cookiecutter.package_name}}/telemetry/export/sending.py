@@ -26,14 +26,7 @@ SECONDS_BETWEEN_LINES = 60.0  # of the same cause
 # likely cause and not a size: the rest of the batch is dropped without asking.
 MAX_SINGLE_REFUSALS = 4
 # Numbers, ids and names in a receiver's words: without them, they are the same for each batch.
-WHAT_VARIES = re.compile(
-    r"""
-    [0-9a-f-]*[0-9][0-9a-f-]*
-    | '[^']*'
-    | "[^"]*"
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+WHAT_VARIES = re.compile(r"[\w-]*\d[\w-]*|'[^']*'|\"[^\"]*\"")
 REASONS = {
     # Only for a single item that was not taken while others were: see retrying.py.
     Verdict.AGAIN: "the receiver takes other data, but not this",
@@ -73,7 +66,7 @@ class Sender:
 
     def renew(self) -> None:
         """Renew the lock, in a forked child: a thread of the parent may hold it."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant: see Backlog
 
     def parts(self, batch: list[Any]) -> list[Part]:
         """Return a batch in parts, the last one first, as send() takes them.
@@ -129,7 +122,7 @@ class Sender:
     def count_lost(self, part: Part, answer: Answer) -> None:
         """Count items that are lost, and log an ERROR, one a minute for each cause."""
         first = self._kind.name(part[0])
-        reason = WHAT_VARIES.sub("", answer.text)
+        reason = WHAT_VARIES.sub("", answer.text[:200])
         cause = f"{answer.verdict.value} {reason:.100}"
         example = f"The first is {first!r:.100}"
         self._count(len(part), answer, cause, example)

@@ -67,5 +67,5 @@ def _is_not_logged_yet(record: logging.LogRecord) -> bool:
     """Return whether a record of the server is not about an exception that is logged already."""
     if not record.exc_info:
         return True
-    _, error, _ = record.exc_info
-    return LOGGED not in vars(error)
+    _, error, _ = record.exc_info  # None if there was no exception
+    return not hasattr(error, LOGGED)

@@ -3,6 +3,7 @@
 The exporters read the OTEL_* variables themselves.
 """
 
+import io
 import os
 import re
 import time
@@ -29,6 +30,8 @@ RETRYABLE = (429, 502, 503, 504)  # the statuses that OTLP lets a client retry
 TOO_LARGE = 413
 # A Collector answers 400 to a request that is larger than its max_request_body_size.
 MAY_MEAN_TOO_LARGE = (400, 500)
+
+LONGEST_BODY = 16 * 1024  # bytes of an answer that are read
 
 Send = Callable[..., requests.Response]  # requests.Session.send
 
@@ -135,7 +138,8 @@ def _answer(response: requests.Response) -> Answer:
         return Answer(Verdict.AGAIN, text, _seconds(retry_after))
     if status == TOO_LARGE:
         return Answer(Verdict.TOO_LARGE, text)
-    if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(said):
+    is_about_headers = re.search("header|cookie", said, re.IGNORECASE)
+    if status in MAY_MEAN_TOO_LARGE and MENTIONS_SIZE.search(said) and not is_about_headers:
         return Answer(Verdict.TOO_LARGE, text)
     return Answer(Verdict.REFUSED, text)
 
@@ -158,17 +162,23 @@ def words(response: requests.Response, body: bytes) -> str:
             return ""
         return message
     text = body.decode(errors="replace")
-    text = re.sub(r"<[^>]*>", " ", text)
+    text = re.sub(r"<[^<>]*>", " ", text)
     return " ".join(text.split())
 
 
 def _body(response: requests.Response) -> bytes:
-    """Read a response to its end, so that its connection can be used again."""
+    """Read a response to its end, so that its connection can be used again; not if it is long."""
+    raw = response.raw
     try:
-        return response.content
-    except requests.RequestException:
+        body: bytes = raw.read(LONGEST_BODY, decode_content=True) or response.content
+        has_more = bool(raw.read(1))
+    except Exception:  # noqa: BLE001, urllib3 and requests have errors of their own
+        body = b""
+        has_more = True
+    if has_more:
         response.close()
-        return b""
+    response.raw = io.BytesIO(body)  # the doctor reads it too
+    return body
 
 
 def _seconds(retry_after: str) -> float:
