@@ -44,8 +44,13 @@ PACKAGES = {
 VARIABLES = {"fastapi": {"FASTAPI_OTEL_AUTO_CONFIGURE": "true", "OTEL_SERVICE_NAME": SLUG}}
 MODULES = {"fastapi": "plain"}  # the environment configures it, and no code
 SPANS = {"guide": 5, "fastapi": 2, "logfire": 2}
-# app.py of the template turns FastAPI's own exporters off, whatever the environment says.
-NO_AUTO_CONFIGURE = '        "auto_configure": False,\n'
+# Lines of the template's app.py that alternatives do not have: they turn FastAPI's own exporters off, whatever the
+# environment says, and add a middleware of telemetry/.
+OURS_ALONE = (
+    '        "auto_configure": False,\n',
+    '        "logs": False,\n',
+    "app.add_middleware(telemetry.RecordExceptions, expected=(WebSocketDisconnect,))\n",
+)
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,11 @@ def _package(ours: Path, into: Path, module: str) -> dict[str, str]:
         names = "configure, instrument, report, shutdown"
         (package / "telemetry" / "__init__.py").write_text(f"from .{module} import {names}\n")
         app = (package / "app.py").read_text()
-        if NO_AUTO_CONFIGURE not in app:
-            raise RuntimeError(f"app.py has no line {NO_AUTO_CONFIGURE!r}: change NO_AUTO_CONFIGURE in variants.py")
-        (package / "app.py").write_text(app.replace(NO_AUTO_CONFIGURE, "") + "\n\ntelemetry.instrument(app)\n")
+        for line in OURS_ALONE:
+            if line not in app:
+                raise RuntimeError(f"app.py has no line {line!r}: change OURS_ALONE in variants.py")
+            app = app.replace(line, "")
+        (package / "app.py").write_text(f"{app}\n\ntelemetry.instrument(app)\n")
     return {"PYTHONPATH": str(path)}
 
 
