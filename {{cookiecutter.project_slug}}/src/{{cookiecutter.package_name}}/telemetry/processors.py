@@ -23,7 +23,6 @@ from .export.limits import (
     SHORT_TEXT,
     SPAN_LENGTH,
     WHOLE_BYTES,
-    LargeItems,
     cut,
     limit,
 )
@@ -43,11 +42,9 @@ class _BoundedProcessor:
 
     def _set_up(self, exporter: Any) -> None:
         self._retrying: RetryingExporter | None = None
-        self._large_items = LargeItems()
         self._flushing = threading.Thread()  # the last flush
         if isinstance(exporter, RetryingExporter):
             self._retrying = exporter
-            self._large_items = exporter.large_items
 
     def _flush_within(
         self,
@@ -133,12 +130,15 @@ class ScrubbingProcessor(_BoundedProcessor, BatchSpanProcessor):
 
     def _fitting(self, span: ReadableSpan) -> ReadableSpan | None:
         """Return a span whole, or cut if much waits, or None if there is no room for it."""
+        if not self._retrying:
+            return span
+        large_items = self._retrying.large_items
         size = SPANS.memory(span)
-        if self._large_items.reserve(span, size, WHOLE_BYTES):
+        if large_items.reserve(span, size, WHOLE_BYTES):
             return span
         short = scrubbed(span, CUT_TEXT)
         size = SPANS.memory(short)
-        if self._large_items.reserve(short, size, ALL_BYTES):
+        if large_items.reserve(short, size, ALL_BYTES):
             return short
         return None
 
@@ -177,11 +177,14 @@ class BoundedLogProcessor(_BoundedProcessor, BatchLogRecordProcessor):
         record = log_record.log_record
         # The attributes are what lives until the export: the SDK copies the record around them.
         attributes: Any = record.attributes
+        if not self._retrying:
+            return True
+        large_items = self._retrying.large_items
         size = LOG_RECORDS.memory(log_record)
-        if self._large_items.reserve(attributes, size, WHOLE_BYTES):
+        if large_items.reserve(attributes, size, WHOLE_BYTES):
             return True
         record.body = cut(record.body, CUT_TEXT)
         for name, value in attributes.items():
             attributes[name] = cut(value, CUT_TEXT)
         size = LOG_RECORDS.memory(log_record)
-        return self._large_items.reserve(attributes, size, ALL_BYTES)
+        return large_items.reserve(attributes, size, ALL_BYTES)

@@ -64,9 +64,8 @@ def sanitized(query: str, system: str) -> str:
     """
     parts = BY_SYSTEM.get(system, STANDARD)
     if AMBIGUOUS.search(query):
-        first_quote = re.search("['\"]", query)
-        if first_quote:
-            query = query[: first_quote.start()] + "'"
+        before_quotes = re.split("['\"]", query)[0]
+        query = before_quotes + "'"
     return parts.sub(_without_value, query)
 
 
